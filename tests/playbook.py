@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rejoinder.agent.turn import WINDOW_S, Command, Floor, TurnTaking, TurnTuning
+from rejoinder.agent.decisions import Command
+from rejoinder.agent.turn import WINDOW_S, Floor, TurnTaking, TurnTuning
 
 
 class Talk:

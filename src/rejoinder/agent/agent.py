@@ -14,19 +14,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from rejoinder.agent.address import is_addressed
-from rejoinder.agent.base import LanguageModel, Samples, SpeechScorer, Transcriber, TurnModel, Voice
+from rejoinder.agent.base import LanguageModel, Message, Samples, SpeechScorer, Transcriber, TurnModel, Voice
 from rejoinder.agent.conversation import Conversation, Line
-from rejoinder.agent.ear import Ear
-from rejoinder.agent.hush import HUSH_S
-from rejoinder.agent.reply import Reply
-from rejoinder.agent.sentences import FIRST_WORDS
-from rejoinder.agent.trace import TurnTrace
-from rejoinder.agent.turn import (
+from rejoinder.agent.decisions import (
     Command,
     Commit,
     Discard,
     EndTurn,
-    Floor,
     Flush,
     Interrupt,
     Judge,
@@ -34,9 +28,13 @@ from rejoinder.agent.turn import (
     Pause,
     Resume,
     Speculate,
-    TurnTaking,
-    TurnTuning,
 )
+from rejoinder.agent.ear import Ear
+from rejoinder.agent.hush import HUSH_S
+from rejoinder.agent.reply import Reply
+from rejoinder.agent.sentences import FIRST_WORDS
+from rejoinder.agent.trace import TurnTrace
+from rejoinder.agent.turn import Floor, TurnTaking, TurnTuning
 from rejoinder.agent.words import is_backchannel, is_echo, normalised
 from rejoinder.core.bot import AgentConfig
 from rejoinder.core.commands import MirrorChat
@@ -75,6 +73,7 @@ class _Person:
     """A speculative reply to their open turn."""
     reply_key: str = ""
     reply_task: asyncio.Task[None] | None = None
+    judging: asyncio.Task[None] | None = None
     speculations: int = 0
     answered_at: float | None = None
     marks: dict[str, float] = field(default_factory=dict)
@@ -146,6 +145,7 @@ class VoiceAgent:
         )
         self._people[ident] = _Person(participant, ear)
         self.conversation.note(f"{participant.name} joined", time.time())
+        self._read_ahead(self.conversation.messages())
 
     def participant_left(self, participant: str) -> None:
         """Someone left."""
@@ -244,6 +244,7 @@ class VoiceAgent:
     def _tick(self) -> None:
         self._timer = None
         self._perform(self._turn.tick(self._loop.time()))
+        self._arm()
 
     # -- performing ---------------------------------------------------------------------------------------------
 
@@ -288,7 +289,8 @@ class VoiceAgent:
                 person.marks = {"speech_end": now - silence, "paused": now}
                 person.ear.flush()
             case Judge():
-                self._tasks.start(self._judge(person), "turn model")
+                if person.judging is None or person.judging.done():  # a late model is not asked twice
+                    person.judging = self._tasks.start(self._judge(person), "turn model")
             case Speculate(text=text):
                 self._speculate(person, text)
             case EndTurn():
@@ -451,10 +453,12 @@ class VoiceAgent:
     # -- helpers ------------------------------------------------------------------------------------------------
 
     def _warm(self, person: _Person, text: str) -> None:
-        if self._reply is not None or (self._warming is not None and not self._warming.done()):
-            return
-        if not text or self._addressed(person, text + "?"):
-            messages = self.conversation.messages(person.who.name, text)
+        """Let the model read what is being said while it is being said."""
+        if self._reply is None:
+            self._read_ahead(self.conversation.messages(person.who.name, text))
+
+    def _read_ahead(self, messages: list[Message]) -> None:
+        if self._warming is None or self._warming.done():
             self._warming = self._tasks.start(self._services.llm.warm(messages), "warm")
 
     def _problem(self, message: str) -> None:

@@ -10,8 +10,9 @@ The clocks (all in seconds of silence, counted in audio, not in wall time):
 * ``end_s``: the earliest end of a turn. Without a turn model it is the end. With one, the score needed falls as the
   silence grows (``ladder``), and ``limit_s`` ends the turn whatever the score.
 
-Barge-in comes in two steps: two windows of speech (64 ms) *pause* the bot; words *kill* the reply, and no words, or
-only a listener's "mhm", let it go on where it stopped.
+Barge-in comes in steps, each of which can be taken back but the last: one window of speech (32 ms) *pauses* the bot,
+and unless the next one confirms it, it goes on; words *kill* the reply, and no words, or only a listener's "mhm", let
+it go on where it stopped.
 """
 
 from __future__ import annotations
@@ -19,6 +20,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from rejoinder.agent.decisions import (
+    Command,
+    Commit,
+    Discard,
+    EndTurn,
+    Flush,
+    Interrupt,
+    Judge,
+    Listen,
+    Pause,
+    Resume,
+    Speculate,
+)
 from rejoinder.agent.words import is_backchannel, sounds_finished
 
 WINDOW_S = 0.032
@@ -34,7 +48,7 @@ class TurnTuning:
     offset: float = 0.35
     """Speech probability below which speech is over (Silero's default: onset - 0.15)."""
     onset_windows: int = 2
-    """Windows in a row at ``onset`` before the bot is silenced: one alone is often a click."""
+    """Windows in a row at ``onset`` that make speech: one alone is often a click, and silences the bot no longer."""
     flush_s: float = 0.064
     model_lag_s: float = 0.15
     """How long after the last sound the VAD may still report speech (Silero: 60 to 110 ms). If it does for longer, the
@@ -63,81 +77,6 @@ class Floor(Enum):
     SPEAKING = "speaking"
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Speech began, or goes on after a pause: transcribe this participant."""
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class Flush:
-    """The speaker paused, ``silence`` seconds ago: ask the transcriber for what was said."""
-
-    participant: str
-    silence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Ask the turn model about this participant's last seconds."""
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class Speculate:
-    """These words may be the whole turn: begin a reply, keep it to yourself."""
-
-    participant: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """The speaker goes on: a speculative reply to them is void."""
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndTurn:
-    """The turn is over (known before its words are, possibly)."""
-
-    participant: str
-    silence: float
-    score: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The turn's words: answer them if they are meant for the bot. Empty when nothing was said."""
-
-    participant: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Be silent at once; keep the reply."""
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """It was nothing: go on where you stopped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """It was an interruption: the reply is over."""
-
-    participant: str
-
-
-Command = Listen | Flush | Judge | Speculate | Discard | EndTurn | Commit | Pause | Resume | Interrupt
-
 _NOTHING: list[Command] = []
 
 
@@ -165,6 +104,9 @@ class _Speaker:
     """The turn is over, its words are still to come."""
     over_at: float = 0.0
     interrupting: bool = False
+    """The bot is paused for this speaker, until it is known what they said."""
+    tentative: bool = False
+    """The bot is paused for one window of what may be speech."""
     speculating: bool = False
 
     @property
@@ -200,7 +142,7 @@ class TurnTaking:
         if floor is Floor.QUIET:
             self._paused = False
             for speaker in self._speakers.values():
-                speaker.interrupting = False
+                speaker.interrupting = speaker.tentative = False
             return _NOTHING
         if before is Floor.QUIET:
             return self._yield_to_present_speech()
@@ -224,7 +166,7 @@ class TurnTaking:
         if speaker.open:
             text = speaker.text if speaker.text is not None else speaker.partial
             commands.append(Commit(participant, text))
-        if speaker.interrupting:
+        if speaker.interrupting or speaker.tentative:
             commands += self._maybe_resume()
         return commands
 
@@ -247,12 +189,26 @@ class TurnTaking:
             speaker.run += 1
             if speaker.run >= tuning.onset_windows:
                 return self._onset(participant, speaker, now)
+            commands = self._perhaps(participant, speaker)
         else:
             speaker.run = 0
+            commands = self._was_nothing(speaker)
         if not speaker.open:
-            return _NOTHING
+            return commands
         speaker.quiet += 1
-        return self._silent(participant, speaker, now)
+        return commands + self._silent(participant, speaker, now)
+
+    def _perhaps(self, participant: str, speaker: _Speaker) -> list[Command]:
+        if self._floor is not Floor.SPEAKING or self._paused:
+            return _NOTHING
+        speaker.tentative = self._paused = True
+        return [Pause(participant)]
+
+    def _was_nothing(self, speaker: _Speaker) -> list[Command]:
+        if not speaker.tentative:
+            return _NOTHING
+        speaker.tentative = False
+        return self._maybe_resume()
 
     def _fell_silent(self, participant: str, speaker: _Speaker, now: float) -> list[Command]:
         speaker.speaking = False
@@ -290,6 +246,7 @@ class TurnTaking:
     def _onset(self, participant: str, speaker: _Speaker, now: float) -> list[Command]:
         commands: list[Command] = []
         speaker.speaking = True
+        speaker.tentative = False
         speaker.quiet = 0
         speaker.began = now - speaker.run * WINDOW_S
         speaker.over = False
@@ -410,11 +367,12 @@ class TurnTaking:
         self._floor = Floor.QUIET
         self._paused = False
         for speaker in self._speakers.values():
-            speaker.interrupting = False
+            speaker.interrupting = speaker.tentative = False
         return [Interrupt(participant)]
 
     def _maybe_resume(self) -> list[Command]:
-        if not self._paused or any(speaker.interrupting for speaker in self._speakers.values()):
+        waiting = any(speaker.interrupting or speaker.tentative for speaker in self._speakers.values())
+        if not self._paused or waiting:
             return []
         self._paused = False
         return [Resume()]

@@ -260,3 +260,24 @@ async def test_the_bot_waits_while_someone_else_speaks() -> None:
     spoke = await meeting.speak(2.0, BEN)
     assert not [at for at, level in meeting.frames if level > 0 and at < spoke]
     await meeting.agent.close()
+
+
+@scenario
+async def test_a_microphone_that_dies_in_mid_sentence_does_not_hang_the_turn() -> None:
+    meeting = Meeting(["what is the deadline"], answer=LONG)
+    meeting.transcriber.partial_every_s = 0.6
+    await meeting.speak(5.0)
+    await asyncio.sleep(15)
+    assert meeting.lines[0] == ("Ada", "what is the deadline")
+    assert meeting.lines[-1] == ("Robin", LONG)
+    await meeting.agent.close()
+
+
+@scenario
+async def test_a_slow_turn_model_is_not_asked_again_while_it_thinks() -> None:
+    model = FakeTurnModel([0.1], latency_s=5.0)
+    meeting = Meeting(["and so the"], turn_model=model)
+    await meeting.speak(1.0)
+    await meeting.quiet(1.5)
+    assert len(model.asked) == 1
+    await meeting.agent.close()

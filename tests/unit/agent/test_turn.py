@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from playbook import Talk
-from rejoinder.agent.turn import (
+from rejoinder.agent.decisions import (
     Commit,
     Discard,
     EndTurn,
-    Floor,
     Flush,
     Interrupt,
     Judge,
@@ -17,8 +16,8 @@ from rejoinder.agent.turn import (
     Pause,
     Resume,
     Speculate,
-    TurnTuning,
 )
+from rejoinder.agent.turn import Floor, TurnTuning
 
 W = 0.032
 
@@ -191,10 +190,33 @@ def speaking() -> Talk:
     return talk
 
 
-def test_speech_silences_the_bot_after_two_windows() -> None:
+def test_speech_silences_the_bot_with_its_first_window() -> None:
     talk = speaking()
+    assert talk.speech(W) == [Pause("ada")]
+    assert talk.speech(W) == [Listen("ada")]
+    assert talk.speech(0.5) == []
+
+
+def test_a_click_silences_the_bot_for_one_window_only() -> None:
+    talk = speaking()
+    assert talk.speech(W) == [Pause("ada")]
+    assert talk.silence(W) == [Resume()]
+    assert talk.silence(2.0) == []
+
+
+def test_a_click_of_another_does_not_let_the_bot_speak_into_a_sentence() -> None:
+    talk = speaking()
+    talk.speech(0.3, "ada")
+    assert talk.speech(W, "ben") == []
+    assert talk.silence(W, "ben") == []
+    assert talk.machine.paused
+
+
+def test_a_click_before_the_bot_is_heard_does_not_matter() -> None:
+    talk = Talk()
+    talk.floor(Floor.PENDING)
     assert talk.speech(W) == []
-    assert talk.speech(W) == [Listen("ada"), Pause("ada")]
+    assert talk.silence(W) == []
 
 
 def test_a_cough_lets_the_bot_go_on() -> None:
