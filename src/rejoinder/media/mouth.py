@@ -14,15 +14,19 @@ FRAME_S = FRAME_SAMPLES / MEETING_RATE
 MAX_CATCH_UP = 5
 """Frames written at once after the event loop was late; WebRTC's jitter buffer absorbs 100 ms, not more."""
 
+CLOCK_GRAIN_S = 0.001
+"""An event loop's timer may come this much early (uvloop counts in whole milliseconds); waiting again would spin."""
+
 _SILENCE = np.zeros(FRAME_SAMPLES, np.int16)
 
 
 class Mouth:
     """Pulls 20 ms frames from a :class:`Playout` and writes them to a meeting.
 
-    The first frame of speech is written the moment it exists: the frame clock moves to it, instead of it waiting
-    for the clock. ``continuous`` writes silence between speech, which keeps the receivers' jitter buffers short
-    (a stream that stops and starts makes them grow).
+    ``continuous`` writes silence between speech, at one steady clock that speech waits for (10 ms on average). WebRTC
+    counts time in samples: a frame written early puts the whole stream ahead of time, and receivers hold back what is
+    ahead. Moving the clock to each clip cost 30 ms more than it won (``bench/room_audio``). Streams that stop and start
+    make jitter buffers grow, too. Without ``continuous`` the first frame of speech is written the moment it exists.
     """
 
     def __init__(
@@ -80,8 +84,8 @@ class Mouth:
             self._timer.cancel()
 
     def _wake(self) -> None:
-        if self._talking or self._closed or not self.playout.ready:
-            return
+        if self._continuous or self._talking or self._closed or not self.playout.ready:
+            return  # the clock is running, or there is nothing to start it for
         if self._timer is not None:
             self._timer.cancel()
         now = self._loop.time()
@@ -93,7 +97,8 @@ class Mouth:
         if self._closed:
             return
         now = self._loop.time()
-        due = 1 + int((now - self._next) / FRAME_S) if now >= self._next else 0
+        behind = now - self._next
+        due = 1 + int(max(0.0, behind) / FRAME_S) if behind >= -CLOCK_GRAIN_S else 0
         if due > MAX_CATCH_UP:
             self._next = now - (MAX_CATCH_UP - 1) * FRAME_S
             due = MAX_CATCH_UP
