@@ -52,6 +52,8 @@ class FakeStream:
         self._timers: list[asyncio.TimerHandle] = []
 
     def push(self, samples: Samples) -> None:
+        if self.closed:
+            return
         self.heard_s += len(samples) / STT_RATE
         every = self.owner.partial_every_s
         if every is not None and self.heard_s - self.partial_at >= every:
@@ -72,6 +74,8 @@ class FakeStream:
         self._forget()
 
     def _answer(self, words: int | None, *, final: bool) -> None:
+        if self.closed:
+            return
         text = self.owner.texts[min(self.commits, len(self.owner.texts) - 1)]
         result = Recognition(" ".join(text.split()[:words]), self.heard_s, final)
         loop = asyncio.get_running_loop()
@@ -129,9 +133,7 @@ class FakeVoice:
     name = "fake"
     sample_rate = 24_000
 
-    def __init__(
-        self, first_audio_s: float = 0.0, word_s: float = 0.3, hz: float = 440.0, level: float = 0.5
-    ) -> None:
+    def __init__(self, first_audio_s: float = 0.0, word_s: float = 0.3, hz: float = 440.0, level: float = 0.5) -> None:
         self.first_audio_s, self.word_s, self.hz, self.level = first_audio_s, word_s, hz, level
         self.said: list[str] = []
 
