@@ -1,0 +1,63 @@
+"""Tones to send and to recognise again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rejoinder.media.frame import MEETING_RATE, Pcm
+
+AMPLITUDE = 8000
+RAMP_S = 0.003
+AUDIBLE = 0.01 * 32768
+
+
+def tone(hz: float, seconds: float, rate: int = MEETING_RATE) -> Pcm:
+    """A steady tone with soft edges."""
+    times = np.arange(round(seconds * rate)) / rate
+    edge = np.clip(np.minimum(times, times[::-1]) / RAMP_S, 0.0, 1.0)
+    return (AMPLITUDE * edge * np.sin(2 * np.pi * hz * times)).astype(np.int16)
+
+
+def pitch(pcm: Pcm, rate: int = MEETING_RATE) -> float:
+    """The strongest frequency of some samples, in Hz."""
+    spectrum = _spectrum(pcm)
+    return float(np.argmax(spectrum) * rate / len(pcm))
+
+
+def share(pcm: Pcm, hz: float, rate: int = MEETING_RATE, within_hz: float = 60.0) -> float:
+    """How much of the energy lies within ``within_hz`` of a frequency, 0 to 1."""
+    power = np.square(_spectrum(pcm))
+    frequencies = np.arange(len(power)) * rate / len(pcm)
+    return float(power[np.abs(frequencies - hz) <= within_hz].sum() / max(power.sum(), 1e-9))
+
+
+def rms(pcm: Pcm) -> float:
+    """Root mean square of the samples."""
+    return float(np.sqrt(np.mean(np.square(pcm.astype(np.float64))))) if len(pcm) else 0.0
+
+
+def sounds(pcm: Pcm, gap_s: float = 0.03) -> list[tuple[float, float]]:
+    """(begin, end) in seconds of what can be heard in some 48 kHz samples, to 5 ms; pauses under ``gap_s`` are part.
+
+    Positions in the samples are those of the ear; the times at which blocks arrive also tell how busy the loop was.
+    """
+    block = MEETING_RATE // 200
+    found: list[tuple[float, float]] = []
+    for start in range(0, len(pcm) - block + 1, block):
+        if rms(pcm[start : start + block]) < AUDIBLE:
+            continue
+        begin, end = start / MEETING_RATE, (start + block) / MEETING_RATE
+        if found and begin - found[-1][1] < gap_s:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def cut(pcm: Pcm, begin: float, end: float) -> Pcm:
+    """The samples between two positions in seconds."""
+    return pcm[round(begin * MEETING_RATE) : round(end * MEETING_RATE)]
+
+
+def _spectrum(pcm: Pcm) -> np.ndarray:
+    return np.abs(np.fft.rfft(pcm.astype(np.float64) * np.hanning(len(pcm))))
