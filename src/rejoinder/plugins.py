@@ -1,0 +1,107 @@
+"""The plain lists of what is built in: engines, meetings, speech. The one place that names vendors and platforms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rejoinder.agent.agent import Services
+from rejoinder.agent.base import LanguageModel, SpeechScorer, Transcriber, TurnModel, Voice
+from rejoinder.errors import InvalidRequest
+from rejoinder.platforms.base import Ears, Meeting
+from rejoinder.platforms.local.meeting import LocalMeeting, room_of
+from rejoinder.room.peer import Engine
+from rejoinder.settings import Settings
+
+SPEECH_MODELS = ("silero-vad", "smart-turn", "moonshine-base")
+"""What every agent needs; the voice's weights are in its own package."""
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+LOCAL_LLM = "qwen2.5-1.5b"
+
+
+def models_needed(settings: Settings) -> list[str]:
+    """The model sets an agent on this server needs."""
+    return [*SPEECH_MODELS, *([] if settings.llm_url else [settings.llm_model or LOCAL_LLM])]
+
+
+def engine(settings: Settings) -> Engine:
+    """The WebRTC engine the operator chose."""
+    ports = _port_range(settings.udp_ports)
+    if settings.peer == "aiortc":
+        from rejoinder.room.aiortc_peer import AiortcEngine
+
+        return AiortcEngine()
+    from rejoinder.room.wrtc_peer import WrtcEngine
+
+    return WrtcEngine(ports, loopback=settings.host in LOOPBACK_HOSTS)
+
+
+def _port_range(ports: str | None) -> tuple[int, int] | None:
+    if not ports:
+        return None
+    low, _, high = ports.partition("-")
+    if not (low.isdigit() and high.isdigit() and 0 < int(low) <= int(high) <= 65535):
+        raise InvalidRequest("REJOINDER_UDP_PORTS: expected min-max, such as 40000-40100", field="udp_ports")
+    return int(low), int(high)
+
+
+def meetings(settings: Settings, rtc: Engine) -> Callable[[str, str, Ears], Meeting]:
+    """A function that opens the meeting a link names."""
+    signalling = f"ws://127.0.0.1:{settings.port}" if settings.public_url is None else _websocket(settings.base_url)
+
+    def open_meeting(link: str, name: str, ears: Ears) -> Meeting:
+        room = room_of(link, settings.base_url)
+        if room is None:
+            raise InvalidRequest(f"not a meeting known here: {link}", field="meeting_link")
+        return LocalMeeting(rtc, signalling, room, name, ears)
+
+    return open_meeting
+
+
+def _websocket(url: str) -> str:
+    return url.replace("http", "ws", 1)
+
+
+async def load_services(settings: Settings, models: Mapping[str, Path]) -> Services:
+    """Load all models once for this process. Call it on the event loop the bots run on."""
+    speech, llm = await asyncio.gather(load_speech(models), _language_model(settings, models))
+    return Services(speech.scorer, speech.transcriber, llm, speech.voice, speech.turn_model)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What hears and speaks."""
+
+    scorer: SpeechScorer
+    transcriber: Transcriber
+    voice: Voice
+    turn_model: TurnModel
+
+
+async def load_speech(models: Mapping[str, Path]) -> Speech:
+    """Load the speech models. Call it on the event loop that uses them."""
+    from rejoinder.vendors.hibari.tts import HibariVoice
+    from rejoinder.vendors.moonshine.stt import MoonshineTranscriber
+    from rejoinder.vendors.silero.vad import SileroScorer
+    from rejoinder.vendors.smart_turn.turn import SmartTurn
+
+    transcriber, voice, turn_model = await asyncio.gather(
+        asyncio.to_thread(MoonshineTranscriber, models["moonshine-base"]),
+        asyncio.to_thread(HibariVoice),
+        asyncio.to_thread(SmartTurn, models["smart-turn"]),
+    )
+    return Speech(SileroScorer(models["silero-vad"]), transcriber, voice, turn_model)
+
+
+async def _language_model(settings: Settings, models: Mapping[str, Path]) -> LanguageModel:
+    key = settings.llm_key.get_secret_value() if settings.llm_key else None
+    if settings.llm_url:
+        from rejoinder.vendors.openai.llm import OpenAIModel
+
+        return OpenAIModel(settings.llm_model or "gpt-4o-mini", url=settings.llm_url, key=key)
+    from rejoinder.vendors.llama.llm import LlamaModel, LlamaProcess
+
+    folder = models[settings.llm_model or LOCAL_LLM]
+    return LlamaModel(await LlamaProcess.start(folder / "model.gguf"))
