@@ -44,7 +44,7 @@ QUESTIONS = (
     "Which ocean lies between Europe and America?",
     "What is the opposite of hot?",
 )
-LONG_QUESTION = "Please explain in detail how a rainbow is made."
+LONG_QUESTION = "Please count from one to twenty."
 STOP = "Thank you, that is enough about that."
 QUIET_S = 1.0
 

@@ -112,9 +112,7 @@ def create_app(server: SeedServer) -> FastAPI:
                 server.control_messages.append(data)
                 if data.get("type") == "ready" and server.welcome is not None:
                     text = server.welcome
-                    await server.send(
-                        bot_id, {"command": "sendmsg", "bot_id": bot_id, "message": text, "msg": text}
-                    )
+                    await server.send(bot_id, {"command": "sendmsg", "bot_id": bot_id, "message": text, "msg": text})
         except WebSocketDisconnect as error:
             server.closed.append(("control", error.code))
         finally:

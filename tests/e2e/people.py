@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import uvicorn
-from chromium import new_page
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect
 
+from chromium import new_page
 from rejoinder.api.room import room_router
 from rejoinder.core.events import MeetingEvent
 from rejoinder.media.frame import FRAME_SAMPLES, MEETING_RATE, VIDEO_SIZE, Pcm

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
 from chromium import launch, new_page
 from people import People, Robin, Server, connected, has_class, heard, serving, tone, wait_state
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
 

@@ -170,9 +170,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "code"), BAD, ids=[code + str(index) for index, (_, code) in enumerate(BAD)]
-)
+@pytest.mark.parametrize(("text", "code"), BAD, ids=[code + str(index) for index, (_, code) in enumerate(BAD)])
 def test_bad_input_is_answered_and_the_socket_lives(text: str, code: str) -> None:
     async def scene() -> None:
         async with running(welcome=None) as server:
@@ -387,9 +385,7 @@ def test_the_checked_address_is_used_and_the_name_not_resolved_again(monkeypatch
 def test_a_message_beyond_the_library_limit_costs_the_connection_but_not_the_session() -> None:
     async def scene() -> None:
         async with running(welcome=None) as server:
-            control = Session(
-                server.control_url, Settings(allow_loopback_urls=True, max_socket_message_bytes=100_000)
-            )
+            control = Session(server.control_url, Settings(allow_loopback_urls=True, max_socket_message_bytes=100_000))
             await server.wait(lambda seen: seen.control_messages)
             await server.send_raw(BOT, "x" * 500_000)
             await control.wait(lambda it: it.states.count(Connected()) == 2)
@@ -489,9 +485,7 @@ def test_a_callback_that_fails_does_not_end_the_session() -> None:
                 calls.append(message)
                 raise ZeroDivisionError
 
-            socket = UserSocket(
-                server.control_url, BOT, SETTINGS, greeting=lambda: ready(BOT), on_message=fail
-            )
+            socket = UserSocket(server.control_url, BOT, SETTINGS, greeting=lambda: ready(BOT), on_message=fail)
             socket.start()
             await server.wait(lambda seen: seen.control_messages)
             await server.send_raw(BOT, "1")
@@ -505,9 +499,7 @@ def test_a_callback_that_fails_does_not_end_the_session() -> None:
     play(scene())
 
 
-def test_tls_checks_the_name_while_the_checked_address_is_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tls_checks_the_name_while_the_checked_address_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection goes to an address; certificate, SNI and Host header still carry the name."""
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(

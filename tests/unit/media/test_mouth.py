@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jumploop import JumpLoop, run
 
+from jumploop import JumpLoop, run
 from rejoinder.media.frame import FRAME_SAMPLES, Pcm
 from rejoinder.media.mouth import Mouth
 
