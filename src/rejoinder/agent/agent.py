@@ -33,16 +33,14 @@ from rejoinder.agent.ear import Ear
 from rejoinder.agent.hush import HUSH_S
 from rejoinder.agent.reply import Reply
 from rejoinder.agent.sentences import FIRST_WORDS
+from rejoinder.agent.speaker import Speaker
 from rejoinder.agent.trace import TurnTrace
 from rejoinder.agent.turn import Floor, TurnTaking, TurnTuning
 from rejoinder.agent.words import is_backchannel, is_echo, normalised
 from rejoinder.core.bot import AgentConfig
 from rejoinder.core.commands import MirrorChat
 from rejoinder.core.participant import Participant
-from rejoinder.errors import RejoinderError
 from rejoinder.media.frame import Pcm
-from rejoinder.media.mouth import Mouth
-from rejoinder.media.playout import Played
 from rejoinder.tasks import Tasks
 
 log = structlog.get_logger(__name__)
@@ -107,9 +105,7 @@ class VoiceAgent:
         self.name = bot_name
         self.conversation = Conversation(bot_name, config.prompt)
         self.traces: list[TurnTrace] = []
-        self.mouth = Mouth(write, continuous=continuous, on_started=self._started, on_finished=self._finished)
         self._services = services
-        self._first_words = first_words
         self._on_chat = on_chat
         self._on_turn = on_turn
         self._on_problem = on_problem
@@ -117,15 +113,23 @@ class VoiceAgent:
         self._network_ms = network_ms
         self._turn = TurnTaking(tuning, judged=services.turn_model is not None)
         self._people: dict[str, _Person] = {}
-        self._reply: Reply | None = None
-        self._reply_task: asyncio.Task[None] | None = None
-        self._reply_to: str | None = None
         self._greeted = False
         self._count = 0
         self._loop = asyncio.get_running_loop()
         self._offset = time.time() - self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks(on_error=self._task_failed)
+        self._speaker = Speaker(
+            services.voice,
+            write,
+            self._tasks,
+            continuous=continuous,
+            first_words=first_words,
+            on_started=self._started,
+            on_ended=self._ended,
+            on_problem=self._problem,
+        )
+        self.mouth = self._speaker.mouth
         self._warming: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -176,7 +180,7 @@ class VoiceAgent:
             self._loop.call_later(GREETING_DELAY_S, self._say_greeting, self.config.greeting)
 
     def _say_greeting(self, greeting: str) -> None:
-        if not self._closed and self._reply is None and not self._turn.anyone_speaking:
+        if not self._closed and self._speaker.reply is None and not self._turn.anyone_speaking:
             self.say(greeting)
 
     def chatted(self, participant: Participant, text: str) -> None:
@@ -189,19 +193,17 @@ class VoiceAgent:
         async def tokens() -> AsyncIterator[str]:
             yield text + " "
 
-        self._stop_reply("interrupted")
-        reply = self._make_reply(self._trace("", "", ""), tokens)
-        self._begin(reply, self._tasks.start(self._run(reply), "greeting"), to=None)
+        self._begin(*self._speaker.make(self._trace("", "", ""), tokens))
 
     def interrupt(self) -> None:
         """Fall silent and give up the present reply; history keeps what people heard of it."""
-        self._stop_reply("interrupted")
+        self._speaker.stop("interrupted")
         self.mouth.clear()
 
     async def close(self) -> None:
         """Stop listening and speaking."""
         self._closed = True
-        self._stop_reply("interrupted")
+        self._speaker.stop("interrupted")
         for person in self._people.values():
             self._drop_speculation(person)
             person.ear.close()
@@ -227,7 +229,7 @@ class VoiceAgent:
         person = self._people.get(participant)
         if person is None or self._closed:
             return
-        if self._reply is not None and is_echo(text, self._reply.text):
+        if self._speaker.reply is not None and is_echo(text, self._speaker.reply.text):
             text = ""
         now = self._loop.time()
         if complete:
@@ -266,14 +268,14 @@ class VoiceAgent:
         match command:
             case Pause():
                 self.mouth.pause()
-                if self._reply is not None:
-                    self._reply.trace.pauses += 1
+                if self._speaker.reply is not None:
+                    self._speaker.reply.trace.pauses += 1
                 return
             case Resume():
                 self.mouth.resume()
                 return
             case Interrupt():
-                self._stop_reply("interrupted")
+                self._speaker.stop("interrupted")
                 return
         person = self._people.get(command.participant)
         if person is None:
@@ -318,9 +320,8 @@ class VoiceAgent:
         if person.speculations >= MAX_SPECULATIONS:
             return
         person.speculations += 1
-        person.reply = self._answer(person, text)
+        person.reply, person.reply_task = self._answer(person, text)
         person.reply_key = key
-        person.reply_task = self._tasks.start(self._run(person.reply), "speculative reply")
 
     def _drop_speculation(self, person: _Person) -> None:
         if person.reply_task is not None:
@@ -343,13 +344,12 @@ class VoiceAgent:
             self._record(Line(person.who.name, text, time.time()))
         if not wanted:
             return
-        self._stop_reply("interrupted")
         if not fits or reply is None or task is None:
-            reply = self._answer(person, None)
+            self._speaker.stop("interrupted")  # its words belong into the prompt
+            reply, task = self._answer(person, None)
             reply.trace.question = text
-            task = self._tasks.start(self._run(reply), "reply")
         reply.trace.marks.update(person.marks)
-        self._begin(reply, task, to=person.who.id)
+        self._begin(reply, task)
 
     def _record(self, line: Line) -> None:
         self.conversation.add(line)
@@ -362,99 +362,45 @@ class VoiceAgent:
         self._count += 1
         return TurnTrace(f"t{self._count}", participant, speaker, question, self._offset)
 
-    def _make_reply(self, trace: TurnTrace, tokens: Callable[[], AsyncIterator[str]]) -> Reply:
-        return Reply(trace, tokens, self._services.voice, self.mouth, self._loop.time, first_words=self._first_words)
-
-    def _answer(self, person: _Person, text: str | None) -> Reply:
+    def _answer(self, person: _Person, text: str | None) -> tuple[Reply, asyncio.Task[None]]:
         """A reply to ``text``, or (None) to the conversation as it stands."""
         messages = self.conversation.messages(None if text is None else person.who.name, text or "")
         if self._warming is not None:
             self._warming.cancel()
         trace = self._trace(person.who.id, person.who.name, text or "")
-        return self._make_reply(trace, lambda: self._services.llm.stream(messages))
+        return self._speaker.make(trace, lambda: self._services.llm.stream(messages))
 
-    def _begin(self, reply: Reply, task: asyncio.Task[None], *, to: str | None) -> None:
-        self._reply, self._reply_task, self._reply_to = reply, task, to
+    def _begin(self, reply: Reply, task: asyncio.Task[None]) -> None:
+        self._speaker.take(reply, task)
         self._perform(self._turn.floor(Floor.PENDING, self._loop.time()))
-        reply.release()
-        if reply.silent:
-            self._end_reply("silent")
+        self._speaker.release()
 
-    async def _run(self, reply: Reply) -> None:
-        failure: RejoinderError | None = None
-        try:
-            await reply.run()
-        except* RejoinderError as errors:
-            failure = _first(errors)
-        if failure is not None:
-            self._problem(str(failure))
-        if self._reply is not reply:
-            return
-        if failure is not None and not reply.released_audio:
-            self._end_reply("failed")
-        elif reply.silent:
-            self._end_reply("silent")
-        elif reply.said:
-            self._end_reply("said")
+    def _started(self, reply: Reply, now: float) -> None:
+        if self._network_ms is not None:
+            reply.trace.capture_ms, reply.trace.audible_ms = self._network_ms(reply.trace.participant)
+        self._perform(self._turn.floor(Floor.SPEAKING, now))
 
-    def _stop_reply(self, outcome: str) -> None:
-        if self._reply is None:
-            return
-        for played in self.mouth.clear():
-            self._reply.note_played(played)
-        self._end_reply(outcome)
-
-    def _end_reply(self, outcome: str) -> None:
-        reply, task = self._reply, self._reply_task
-        assert reply is not None
-        self._reply = self._reply_task = None
-        if task is not None and task is not asyncio.current_task(self._loop):
-            task.cancel()
-        for played in self.mouth.clear():
-            reply.note_played(played)
-        reply.trace.outcome = outcome
-        reply.trace.answer = reply.heard()
-        person = self._people.get(self._reply_to or "")
+    def _ended(self, reply: Reply, outcome: str) -> None:
+        trace = reply.trace
+        trace.outcome, trace.answer = outcome, reply.heard()
+        person = self._people.get(trace.participant)
         if person is not None and outcome in ("said", "interrupted"):
             person.answered_at = self._loop.time()
-        if reply.trace.answer:
-            self._record(Line(self.name, reply.trace.answer, time.time(), own=True, cut=outcome == "interrupted"))
+        if trace.answer:
+            self._record(Line(self.name, trace.answer, time.time(), own=True, cut=outcome == "interrupted"))
             if self._on_chat is not None and self.config.chat_mirror:
-                self._on_chat(MirrorChat("assistant", reply.trace.answer, is_final=True))
-        self._finish_trace(reply.trace)
-        self._perform(self._turn.floor(Floor.QUIET, self._loop.time()))
-
-    def _finish_trace(self, trace: TurnTrace) -> None:
+                self._on_chat(MirrorChat("assistant", trace.answer, is_final=True))
         self.traces.append(trace)
         del self.traces[:-KEPT_TRACES]
         if self._on_turn is not None:
             self._on_turn(trace)
-
-    # -- the mouth's reports ------------------------------------------------------------------------------------
-
-    def _started(self, clip: str, now: float) -> None:
-        reply = self._reply
-        if reply is None or not clip.startswith(reply.trace.id + "."):
-            return
-        if "sent" not in reply.trace.marks:
-            reply.trace.mark("sent", now)
-            if self._network_ms is not None:
-                reply.trace.capture_ms, reply.trace.audible_ms = self._network_ms(reply.trace.participant)
-            self._perform(self._turn.floor(Floor.SPEAKING, now))
-
-    def _finished(self, played: Played, now: float) -> None:
-        reply = self._reply
-        if reply is None:
-            return
-        reply.note_played(played)
-        if reply.said:
-            self._end_reply("said")
+        self._perform(self._turn.floor(Floor.QUIET, self._loop.time()))
 
     # -- helpers ------------------------------------------------------------------------------------------------
 
     def _warm(self, person: _Person, text: str) -> None:
         """Let the model read what is being said while it is being said."""
-        if self._reply is None:
+        if self._speaker.reply is None:
             self._read_ahead(self.conversation.messages(person.who.name, text))
 
     def _read_ahead(self, messages: list[Message]) -> None:
@@ -469,14 +415,4 @@ class VoiceAgent:
     def _task_failed(self, name: str, error: BaseException) -> None:
         log.error("agent task failed", task=name, exc_info=error)
         self._problem(f"{name}: {error}")
-        if self._reply is not None and self._reply_task is not None and self._reply_task.done():
-            self._end_reply("failed")
-
-
-def _first(errors: BaseExceptionGroup[RejoinderError]) -> RejoinderError:
-    """The first single error of a (nested) group."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, RejoinderError)
-    return error
+        self._speaker.fail()
