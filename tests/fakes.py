@@ -180,7 +180,7 @@ class EnergyTrack:
     def __init__(self, owner: EnergyScorer, deliver: Callable[[float], None]) -> None:
         self.owner, self.deliver = owner, deliver
         self.rest: Samples = np.zeros(0, np.float32)
-        self.closed = False
+        self.urgent = self.closed = False
 
     def push(self, samples: Samples) -> None:
         self.rest = np.concatenate((self.rest, samples))

@@ -169,7 +169,7 @@ class VoiceAgent:
             return
         if not self._greeted:
             self._greet(person)
-        person.ear.hear(samples)
+        person.ear.hear(samples, urgent=self._speaker.reply is not None)
 
     def _greet(self, person: _Person) -> None:
         """Greet the first person once their sound arrives: before that they could not hear the bot either."""

@@ -133,6 +133,10 @@ class SpeechScorer(Protocol):
 class SpeechTrack(Protocol):
     """One participant's audio being scored."""
 
+    urgent: bool
+    """Whether someone waits for each score (the bot is speaking). Otherwise one may be held back for up to 16 ms, to be
+    made together with those of other tracks."""
+
     def push(self, samples: Samples) -> None:
         """Add 16 kHz audio of any length; each full window is scored within a few milliseconds."""
         ...

@@ -21,6 +21,7 @@ PREROLL_S = 0.35
 """Audio before the detected onset that still belongs to the first word: detection takes 64 ms, soft onsets more."""
 TURN_MODEL_S = 8.0
 """What the turn model listens to at the most."""
+_PREROLL, _MODEL = int(STT_RATE * PREROLL_S), int(STT_RATE * TURN_MODEL_S)
 
 
 class Ear:
@@ -49,6 +50,7 @@ class Ear:
         """Samples the transcriber got since its last commit."""
         self._flush_at: int | None = None
         self._open = False
+        self._keep = _PREROLL
         self._feeding = False
         self._on_words = on_words
         self._on_hush = on_hush
@@ -57,15 +59,18 @@ class Ear:
         self._transcriber = transcriber
         self._track = scorer.open(on_window)
 
-    def hear(self, samples: Samples) -> None:
-        """The next 16 kHz audio of this participant."""
+    def hear(self, samples: Samples, *, urgent: bool) -> None:
+        """The next 16 kHz audio of this participant; ``urgent`` see :class:`~rejoinder.agent.base.SpeechTrack`."""
+        track, count = self._track, len(samples)
+        track.urgent = urgent
         self._chunks.append(samples)
-        self._kept += len(samples)
-        self._end += len(samples)
-        keep = int(STT_RATE * (TURN_MODEL_S if self._open else PREROLL_S))
-        while self._kept - len(self._chunks[0]) >= keep:
+        self._kept += count
+        self._end += count
+        while self._kept - len(self._chunks[0]) >= self._keep:
             self._kept -= len(self._chunks.popleft())
-        self._track.push(samples)
+        track.push(samples)
+        if not self._open:
+            return
         if self._feeding:
             self._feed()
         if self._hush is not None and (change := self._hush.hear(samples)) is not None:
@@ -74,12 +79,13 @@ class Ear:
     def listen(self) -> None:
         """Speech began (or went on after a pause): transcribe from a little before it."""
         self._open = True
+        self._keep = _MODEL
         self._feeding = True
         if self._hush is None:
             self._hush = Hush()
         if self._stream is None:
             self._stream = self._transcriber.open(self._recognised)
-        self._sent = max(self._sent, self._end - int(STT_RATE * PREROLL_S))
+        self._sent = max(self._sent, self._end - _PREROLL)
         self._feed()
 
     def flush(self) -> None:
@@ -93,6 +99,7 @@ class Ear:
     def commit(self) -> None:
         """The utterance was used."""
         self._open = self._feeding = False
+        self._keep = _PREROLL
         self._hush = None
         self._flush_at = None
         self._pushed = 0

@@ -6,6 +6,8 @@ not wait for it: transcription can start on the level's word, which is wrong ins
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rejoinder.agent.base import STT_RATE, Samples
@@ -34,7 +36,7 @@ class Hush:
         seconds = len(samples) / STT_RATE
         if not seconds:
             return None
-        level = float(np.sqrt(np.dot(samples, samples) / len(samples)))
+        level = math.sqrt(float(np.dot(samples, samples)) / len(samples))
         self._loudest = max(self._loudest * FADE_PER_S**seconds, level)
         if level < FAINT * self._loudest:
             self._faint_s += seconds

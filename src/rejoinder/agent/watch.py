@@ -26,6 +26,7 @@ class SpeechWatch:
             track = self._tracks[participant] = self._scorer.open(
                 lambda probability: self._scored(participant, probability)
             )
+            track.urgent = True
         track.push(samples)
 
     def _scored(self, participant: str, probability: float) -> None:

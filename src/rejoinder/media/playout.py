@@ -107,6 +107,12 @@ class Playout:
             return frame
         if self._paused or not self._clips:
             return None
+        clip = self._clips[0]
+        if clip.played and clip.waiting > samples and len(clip.chunks[0]) > samples:  # mid-clip: no copy
+            whole, clip.chunks[0] = clip.chunks[0][:samples], clip.chunks[0][samples:]
+            clip.waiting -= samples
+            clip.played += samples
+            return whole
         frame = np.zeros(samples, np.int16)
         filled = self._fill(frame)
         return frame if filled else None

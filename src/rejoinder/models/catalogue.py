@@ -109,6 +109,7 @@ _MODELS = (
                 ),
             ),
         ),
+        Derived("rejoinder.models.trim", "trim-1", ("silero_vad.onnx",), ("onnx", "onnxruntime")),
     ),
     Model(
         "smart-turn",

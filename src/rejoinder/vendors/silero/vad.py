@@ -40,8 +40,11 @@ RESET_AFTER = 31
 
 AT_ONCE = 4
 """With at most this many tracks a window is scored inside ``push``; with more, waiting for others pays."""
-COALESCE_S = 0.004
-"""How long a ready window waits for those of other tracks."""
+COALESCE_S = 0.016
+"""How long a ready window waits for those of other tracks. Waking up for one window costs five times its arithmetic
+(the model's weights have left the caches), so a few together cost hardly more than one."""
+URGENT_S = 0.002
+"""How long it waits when its track is urgent: no longer than other chunks of the same moment take to arrive."""
 BATCH = 32
 """Windows scored in one run: larger ones gain nothing more and would hold the event loop up over 2 ms."""
 
@@ -49,7 +52,8 @@ _FLOOR_ENERGY = WINDOW * 10 ** (FLOOR_DBFS / 10)
 
 
 class SileroScorer:
-    """The :class:`~rejoinder.agent.base.SpeechScorer` of a process; ``folder`` holds ``silero_vad.onnx``.
+    """The :class:`~rejoinder.agent.base.SpeechScorer` of a process; ``folder`` holds ``silero_vad.onnx`` as
+    :mod:`rejoinder.models.trim` makes it.
 
     Lives on one event loop. Raises :class:`~rejoinder.errors.ModelError` when the model cannot be loaded.
     """
@@ -58,7 +62,6 @@ class SileroScorer:
 
     def __init__(self, folder: Path) -> None:
         self._session = load_session(folder / "silero_vad.onnx")
-        self._rate = np.array(16_000, np.int64)
         self._batch = np.zeros((BATCH, CONTEXT + WINDOW), np.float32)
         self._states = np.zeros((2, 8, STATE), np.float32)
         self._free = list(range(self._states.shape[1]))
@@ -87,8 +90,16 @@ class SileroScorer:
         track.waiting = True
         if self._open <= AT_ONCE or len(self._ready) == BATCH:
             self._score()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(COALESCE_S, self._score)
+        else:
+            self._wait(URGENT_S if track.urgent else COALESCE_S)
+
+    def _wait(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._score)
 
     def _score(self) -> None:
         """Score the windows that wait and deliver."""
@@ -108,7 +119,7 @@ class SileroScorer:
 
     def _run(self, count: int, slots: list[int] | None = None) -> list[float]:
         states = self._states[:, slots] if slots else np.zeros((2, count, STATE), np.float32)
-        inputs: dict[str, Any] = {"input": self._batch[:count], "state": states, "sr": self._rate}
+        inputs: dict[str, Any] = {"input": self._batch[:count], "state": states}
         scores, after = self._session.run(None, inputs)
         if slots:
             self._states[:, slots] = after
@@ -137,12 +148,14 @@ class SileroTrack:
         "closed",
         "deliver",
         "slot",
+        "urgent",
         "waiting",
     )
 
     def __init__(self, scorer: SileroScorer, slot: int, deliver: Callable[[float], None]) -> None:
         self.slot = slot
         self.deliver = deliver
+        self.urgent = False
         self.waiting = False
         """Whether a window of this track waits to be scored."""
         self.closed = False
