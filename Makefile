@@ -35,5 +35,6 @@ bench: setup  ## All benches, or one: make bench NAME=live_loop
 	$(BIN)/python -m bench $(NAME)
 
 $(VENV)/.browser: $(VENV)/.ready
-	command -v chromium >/dev/null || { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq chromium; }
+	command -v chromium >/dev/null && command -v openssl >/dev/null \
+		|| { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq chromium openssl; }
 	touch $@
