@@ -156,15 +156,15 @@ class _Script:
         return heard
 
     async def _talk_over(self, ada: Person, ben: Person, robin: Participant) -> None:
-        ended = await self._speak(ben, f"{BOT}, please explain in detail how a rainbow is made.")
+        ended = await self._speak(ben, f"{BOT}, please count from one to twenty.")
         tape = ada.tapes[robin.id]
         await ada.until(lambda: tape.first_sound(ended) is not None, ANSWER_S, "an answer")
         first = tape.first_sound(ended)
         assert first is not None
         self._report.mouth_to_ear_ms.append(round(1000 * (first - ended)))
         await asyncio.sleep(0.9)
-        clip = await synthesize(self._services.voice, "Thank you, that is all we need to know about that.")
-        self._line(ada.now, "Ada", "(talks over the bot) Thank you, that is all we need to know about that.")
+        clip = await synthesize(self._services.voice, "Thank you, that is far enough.")
+        self._line(ada.now, "Ada", "(talks over the bot) Thank you, that is far enough.")
         spoken = await ada.say(clip)
         silent = tape.last_sound(spoken.began - 0.5, spoken.began + 1.0)
         self._report.barge_in_ms = None if silent is None else round(1000 * (silent - spoken.began))

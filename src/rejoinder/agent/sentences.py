@@ -1,7 +1,7 @@
 """A stream of tokens cut into pieces worth speaking.
 
-The first piece decides how soon the bot is heard, so it is short: the first punctuation, or a few words. Everything
-after it is spoken while the bot already talks, so it goes sentence by sentence, which sounds better.
+The first piece decides how soon the bot is heard, so it is short: the first punctuation, or a few words. Each of the
+next is made while the one before is heard, so it may be longer: they grow until they are sentences, which sound best.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ _WEAK = frozenset("the a an to of in on at for with from by as is are was were m
 FIRST_WORDS = 2
 """Words that make a first piece when no punctuation comes: about 0.6 s of speech, which covers the making of what
 follows. Each further word would cost its time before anything is heard."""
-FIRST_WORDS_MOST = 5
+GROWTH = ((1, FIRST_WORDS), (3, 8), (6, 16))
+"""For the first pieces: words that suffice for a cut at a comma, and words that suffice for a cut anywhere. Each piece
+lasts longer than a model of 20 words a second needs for the next. Later ones are whole sentences."""
+MORE_WORDS = 3
+"""So many words more are waited for, rather than cutting behind a weak one."""
 LATER_CHARS = 140
 """A later sentence longer than this may be cut at a clause, so that its audio is in time."""
 
@@ -29,8 +33,8 @@ class Pieces:
 
     def __init__(self, first_words: int = FIRST_WORDS) -> None:
         self._text = ""
-        self._first = True
-        self._first_words = first_words
+        self._number = 0
+        self._growth = ((1, first_words), *GROWTH[1:])
 
     def feed(self, token: str) -> list[str]:
         """Add a token; give the pieces that are complete now."""
@@ -40,7 +44,7 @@ class Pieces:
             piece, self._text = self._text[:cut].strip(), self._text[cut:]
             if piece:
                 pieces.append(piece)
-                self._first = False
+                self._number += 1
         return pieces
 
     def end(self) -> list[str]:
@@ -49,27 +53,31 @@ class Pieces:
         return [rest] if rest else []
 
     def _cut(self) -> int | None:
-        if self._first:
-            return self._first_cut()
-        for match in _SENTENCE_END.finditer(self._text):
-            if not _ABBREVIATION.search(self._text[: match.end()].rstrip("\"'”’)]")):
-                return match.end()
+        if (end := self._ends(_SENTENCE_END)) is not None:
+            return end
         newline = self._text.find("\n")
         if newline > 0 and self._text[:newline].strip():
             return newline + 1
+        if self._number < len(self._growth):
+            return self._early_cut(*self._growth[self._number])
         if len(self._text) > LATER_CHARS:
             ends = [match.end() for match in _CLAUSE_END.finditer(self._text)]
             return ends[-1] if ends else None
         return None
 
-    def _first_cut(self) -> int | None:
-        for match in _CLAUSE_END.finditer(self._text):
-            if not _ABBREVIATION.search(self._text[: match.end()]):
+    def _ends(self, pattern: re.Pattern[str], words: int = 1) -> int | None:
+        """Where the first clause or sentence of at least so many words ends."""
+        for match in pattern.finditer(self._text):
+            text = self._text[: match.end()]
+            if len(text.split()) >= words and not _ABBREVIATION.search(text.rstrip("\"'”’)]")):
                 return match.end()
+        return None
+
+    def _early_cut(self, clause_words: int, any_words: int) -> int | None:
+        if (end := self._ends(_CLAUSE_END, clause_words)) is not None:
+            return end
         complete = list(re.finditer(r"\S+(?=\s)", self._text))
-        if len(complete) < self._first_words:
+        if len(complete) < any_words:
             return None
-        last = complete[-1].group().lower()
-        if last in _WEAK and len(complete) < FIRST_WORDS_MOST:
-            return None
-        return complete[-1].end()
+        weak = complete[-1].group().lower() in _WEAK
+        return None if weak and len(complete) < any_words + MORE_WORDS else complete[-1].end()

@@ -50,6 +50,23 @@ def test_a_word_that_is_still_growing_is_not_spoken() -> None:
     assert pieces.feed(" is") == ["The deadline"]
 
 
+def test_pieces_grow_so_that_a_list_is_heard_without_gaps() -> None:
+    numbers = ", ".join("one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split())
+    assert cut(numbers.capitalize() + ".") == [
+        "One,",
+        "two, three, four,",
+        "five, six, seven, eight, nine, ten,",
+        "eleven, twelve, thirteen, fourteen.",
+    ]
+
+
+def test_a_long_sentence_without_punctuation_does_not_leave_the_listener_waiting() -> None:
+    pieces = cut(
+        "Light enters each drop and bends and then reflects inside it before it leaves and spreads its colours."
+    )
+    assert [len(piece.split()) for piece in pieces[:2]] == [3, 8]
+
+
 def test_a_very_long_sentence_is_cut_at_a_clause() -> None:
     long = "Yes, " + "this goes on and on and on without any full stop at all, " * 4 + "and then it ends."
     assert max(len(piece) for piece in cut(long)) < 200
