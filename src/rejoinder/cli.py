@@ -184,7 +184,7 @@ def _server(settings: Settings, models: dict[str, Path] | None) -> Any:
     from rejoinder.app import Server, first_key
 
     server = Server(settings, models)
-    if (key := first_key(server.keys)) is not None:
+    if settings.api_key is None and (key := first_key(server.keys)) is not None:
         Console(stderr=True).print(f"Your API key (shown once): [bold]{key}[/bold]")
     return server
 
