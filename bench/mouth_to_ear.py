@@ -44,7 +44,18 @@ QUESTIONS = (
     "Which ocean lies between Europe and America?",
     "What is the opposite of hot?",
 )
-LONG_QUESTION = "Please count from one to twenty."
+LONG_QUESTIONS = (
+    "What is the difference between the weather and the climate?",
+    "Why is the sky blue during the day and red in the evening?",
+    "What should a good plan for a birthday party contain?",
+    "How does a bicycle stay upright while it is moving?",
+    "What are the advantages of trains over cars?",
+    "How is bread made from flour and water?",
+    "Why do people need to sleep every night?",
+    "What does a gardener do in spring?",
+    "How does a refrigerator keep food cold?",
+    "What makes a good teacher?",
+)
 STOP = "Thank you, that is enough about that."
 QUIET_S = 1.0
 
@@ -94,9 +105,9 @@ class Bench:
         print(f"  {1000 * (first - ended):6.0f} ms  {text}  ->  {turn['answer']}", flush=True)
         return 1000 * (first - ended), word_error_rate(turn["answer"], heard)
 
-    async def interrupt(self, after_s: float) -> float | None:
+    async def interrupt(self, question: str, after_s: float) -> float | None:
         """Human onset to silence at the ear, in ms; None when the bot had nothing more to say."""
-        _, first = await self.answer_to(LONG_QUESTION)
+        _, first = await self.answer_to(question)
         clip = await self.clip(STOP)
         await asyncio.sleep(max(0.0, first + after_s - self.person.now))
         spoken = await self.person.say(clip)
@@ -126,7 +137,10 @@ async def measure(rounds: int, interruptions: int) -> dict[str, Any]:
             await bench.set_up()
             asked = [await bench.ask(QUESTIONS[number % len(QUESTIONS)]) for number in range(rounds)]
             turns = [turn for turn in await bench.turns() if turn["total_ms"] is not None]
-            silenced = [await bench.interrupt(0.7 + 0.13 * (number % 5)) for number in range(interruptions)]
+            silenced = [
+                await bench.interrupt(LONG_QUESTIONS[number % len(LONG_QUESTIONS)], 0.7 + 0.13 * (number % 5))
+                for number in range(interruptions)
+            ]
             await bench.person.leave()
     stages: dict[str, list[float]] = {}
     for turn in turns:

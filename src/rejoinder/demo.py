@@ -156,7 +156,7 @@ class _Script:
         return heard
 
     async def _talk_over(self, ada: Person, ben: Person, robin: Participant) -> None:
-        ended = await self._speak(ben, f"{BOT}, please count from one to twenty.")
+        ended = await self._speak(ben, f"{BOT}, what is the difference between the weather and the climate?")
         tape = ada.tapes[robin.id]
         await ada.until(lambda: tape.first_sound(ended) is not None, ANSWER_S, "an answer")
         first = tape.first_sound(ended)

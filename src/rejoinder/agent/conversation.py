@@ -34,6 +34,9 @@ class Line:
 class Conversation:
     """The meeting's lines and the prompt made of them.
 
+    An answer that was cut off is told as an event, not as the assistant's own words: small models would go on to break
+    off theirs in the same way.
+
     The prompt only ever grows at its end (until it is too long, when its older half goes at once), so that a model
     with a prefix cache reads each line once.
     """
@@ -64,12 +67,13 @@ class Conversation:
             lines = [*lines, Line(speaker, text, 0.0)]
         messages = [Message("system", self._system)]
         for line in lines:
-            role: str = "assistant" if line.own else "user"
+            own = line.own and not line.cut
+            role: str = "assistant" if own else "user"
             said = _said(line)
             if messages[-1].role == role:
                 messages[-1] = Message(messages[-1].role, f"{messages[-1].content}\n{said}")
             else:
-                messages.append(Message("assistant" if line.own else "user", said))
+                messages.append(Message("assistant" if own else "user", said))
         return messages
 
     @property
@@ -80,7 +84,7 @@ class Conversation:
 
 def _said(line: Line) -> str:
     if line.own:
-        return f"{line.text}..." if line.cut else line.text
+        return f'({line.speaker} said "{line.text}" and was interrupted.)' if line.cut else line.text
     return f"{line.speaker}: {line.text}" if line.speaker else f"({line.text})"
 
 

@@ -30,10 +30,12 @@ def test_a_speculative_prompt_is_what_the_committed_one_will_be() -> None:
     assert talk.messages() == ahead
 
 
-def test_an_interrupted_line_shows_that_it_was_cut() -> None:
+def test_an_answer_that_was_cut_off_is_told_as_an_event() -> None:
     talk = Conversation("Robin")
     talk.add(Line("Robin", "The capital of", 1.0, own=True, cut=True))
-    assert talk.messages()[-1].content == "The capital of..."
+    assert talk.messages("Ada", "Stop.")[1:] == [
+        Message("user", '(Robin said "The capital of" and was interrupted.)\nAda: Stop.'),
+    ]
 
 
 def test_the_prompt_grows_only_at_its_end_until_its_older_half_goes() -> None:
