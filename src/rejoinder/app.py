@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,8 +129,3 @@ async def _close(services: Services) -> None:
 def first_key(keys: KeyStore) -> str | None:
     """A new API key if this installation has none yet; shown once."""
     return None if keys.list() else keys.create("first")
-
-
-def room_name() -> str:
-    """A name for a new room that cannot be guessed."""
-    return re.sub(r"[^a-z0-9]", "", secrets.token_urlsafe(12).lower())[:10] or "meeting"

@@ -76,11 +76,6 @@ class Conversation:
                 messages.append(Message("assistant" if own else "user", said))
         return messages
 
-    @property
-    def last_own(self) -> Line | None:
-        """The bot's latest line."""
-        return next((line for line in reversed(self.lines) if line.own), None)
-
 
 def _said(line: Line) -> str:
     if line.own:

@@ -5,20 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-MARKS = (
-    "speech_end",
-    "paused",
-    "words",
-    "turn_end",
-    "llm_request",
-    "llm_first_token",
-    "first_piece",
-    "tts_request",
-    "tts_first_audio",
-    "sent",
-)
-"""Moments of a turn in their usual order. Work done ahead may put ``llm_request`` before ``turn_end``."""
-
 STAGES: tuple[tuple[str, str, str], ...] = (
     ("vad", "speech_end", "paused"),
     ("stt", "paused", "words"),
@@ -34,6 +20,9 @@ STAGES: tuple[tuple[str, str, str], ...] = (
 @dataclass(slots=True)
 class TurnTrace:
     """The marks of one answer, in seconds on the loop's clock, and what is needed to date them.
+
+    In their usual order: speech_end, paused, words, turn_end, llm_request, llm_first_token, first_piece, tts_request,
+    tts_first_audio, sent. Work done ahead puts later ones before turn_end.
 
     ``clock_offset`` added to a mark gives Unix seconds. ``capture_ms`` and ``audible_ms`` are the network's share:
     from the speaker's microphone to us, and from us to the listeners' ears (estimated from transport statistics).

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -39,10 +39,6 @@ class MediaLoop:
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Run a coroutine on the media loop; the future may be waited for in any thread."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    def call(self, function: Callable[..., Any], *args: Any) -> None:
-        """Call a plain function on the media loop soon."""
-        self._loop.call_soon_threadsafe(function, *args)
 
     def stop(self) -> None:
         """Stop the loop and wait for the thread."""

@@ -62,7 +62,6 @@ class Person:
         self._clips = 0
         self._started: dict[str, float] = {}
         self._ended: dict[str, asyncio.Future[float]] = {}
-        self._watchers: list[Callable[[], None]] = []
 
     async def join(self) -> MeetingEvent:
         """Come in; the answer is ``Admitted`` or ``InLobby`` (then :meth:`until_admitted`)."""
