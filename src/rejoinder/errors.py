@@ -6,6 +6,10 @@
     ├── NotAuthorised           credentials that are not ours
     ├── NotFound                no such bot, room or file
     ├── Conflict                the thing is in a state that does not allow it
+    ├── NotReady                what was asked for is still being made
+    ├── Unavailable             this server cannot do it now; worth trying again
+    ├── Throttled               too many requests; says when to try again
+    ├── Fenced                  another worker has taken the bot over
     ├── ModelError              a local model cannot be had or is not what it should be
     │   ├── ModelUnavailable    no source answered, or the optional packages are missing
     │   └── ModelCorrupt        a file's SHA-256 is not the pinned one
@@ -48,6 +52,26 @@ class NotFound(RejoinderError):
 
 class Conflict(RejoinderError):
     """The thing exists, but its state does not allow what was asked."""
+
+
+class NotReady(RejoinderError):
+    """What was asked for is still being made; asking again later is right."""
+
+
+class Unavailable(RejoinderError):
+    """This server cannot do it at present (its database, its disk or a model is missing)."""
+
+
+class Throttled(RejoinderError):
+    """Too many requests. ``retry_after_s``: seconds after which another is taken."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Fenced(RejoinderError):
+    """What was written comes from a worker that does not own the bot any more; nothing was changed."""
 
 
 class ModelError(RejoinderError):

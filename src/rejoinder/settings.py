@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -34,12 +34,50 @@ class Settings(BaseSettings):
     """Where browsers and bots reach this server, if not ``http://host:port``. Room links start with it."""
 
     data_dir: Path = Field(default_factory=_data_dir)
-    """API key hashes."""
+    """The database, finished files and recordings under way, unless the settings below put them elsewhere."""
+    database_url: SecretStr | None = None
+    """``postgresql://user@host/name`` for several hosts; unset: a SQLite file in ``data_dir``."""
+    storage_url: str | None = None
+    """``s3://bucket/prefix`` for finished files; unset: ``data_dir``."""
+    storage_endpoint: str | None = None
+    """URL of an S3-compatible service other than Amazon's."""
+    storage_region: str = "us-east-1"
+    storage_access_key: str | None = None
+    storage_secret_key: SecretStr | None = None
+    link_secret: SecretStr | None = None
+    """What download links are signed with; needed when several hosts serve the API. Unset: made in ``data_dir``."""
     cache_dir: Path = Field(default_factory=_cache_dir)
     """Downloaded models."""
 
     api_key: SecretStr | None = None
     """An API key to accept besides the stored ones; for containers and tests."""
+
+    workers: int = Field(default=1, ge=0, le=64)
+    """Worker processes of ``rejoinder serve``. 0: bots run elsewhere (``rejoinder worker``)."""
+    capacity: int = Field(default=10, ge=1, le=500)
+    """Bots a worker process takes at a time."""
+    heartbeat_s: float = Field(default=3.0, gt=0)
+    lease_s: float = Field(default=45.0, gt=0)
+    """A worker that was not heard of for this long is dead, and its bots go to others. A database may be away for
+    0.7 of it less two heartbeats without a bot leaving its meeting."""
+    drain_s: float = Field(default=30.0, ge=0)
+    """How long bots may go on after SIGTERM before they are handed to another worker."""
+
+    webhook_secret: SecretStr | None = None
+    """Signs webhooks (``X-MeetStream-Signature``)."""
+    webhook_retries: int = Field(default=0, ge=0, le=20)
+    """How often an undelivered webhook is tried again; MeetStream never does."""
+    retention_hours: float | None = Field(default=168.0, gt=0)
+    """How long after a meeting its data is kept where the create call does not say; None: for ever."""
+    summaries: bool = True
+    """Whether meetings can be summarised by the language model."""
+
+    rate_limit_per_minute: int | None = Field(default=600, gt=0)
+    """API requests an account may make in a minute."""
+    metrics_token: SecretStr | None = None
+    """Bearer token of ``/metrics``; unset: only this computer may read them."""
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Host names this server answers to, comma separated, beside those it knows; ``*``: any."""
 
     llm_url: str | None = None
     """Base URL of an OpenAI-compatible endpoint (``https://api.openai.com/v1``); unset: the local model."""
@@ -60,14 +98,30 @@ class Settings(BaseSettings):
     udp_ports: str | None = None
     """``min-max``: the UDP port range for media."""
 
+    chromium: str | None = None
+    """Path of the Chromium that joins meetings; unset: ``chromium`` or ``google-chrome`` of the system."""
+    bots_per_browser: int = Field(default=1, ge=1, le=16)
+    """Bots that share one Chromium. More saves memory (about 100 MB a bot), but a browser that dies takes all of them."""
+    selectors_dir: Path | None = None
+    """A folder of selector files that override those of the same name, for platforms that changed their page."""
+    profile_key: SecretStr | None = None
+    """What signed-in browser profiles are encrypted with; unset: profiles cannot be stored."""
+
     log_format: Literal["console", "json"] = "console"
     log_level: str = "INFO"
 
-    @field_validator("ice_servers", mode="before")
+    @field_validator("ice_servers", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [url.strip() for url in value.split(",") if url.strip()]
+        return value
+
+    @field_validator("lease_s")
+    @classmethod
+    def _long_enough(cls, value: float, info: ValidationInfo) -> float:
+        if value < 3 * float(info.data.get("heartbeat_s", 0)):
+            raise ValueError("lease_s must be at least three heartbeats (heartbeat_s)")
         return value
 
     @property

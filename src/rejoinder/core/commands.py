@@ -50,9 +50,17 @@ class ShowImage:
 
 @dataclass(frozen=True, slots=True)
 class ShowImageUrl:
-    """Download a JPEG or PNG and show it as the bot's video."""
+    """Download a JPEG or PNG and show it as the bot's video, for ``display_s`` seconds or until the next."""
 
     url: str
+    display_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRecording:
+    """Pause the recording (silence from now on, the timeline goes on), or go on with it."""
+
+    paused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +70,4 @@ class Leave:
     reason: str = "requested"
 
 
-BotCommand = PlayAudio | ClearAudio | SendChat | MirrorChat | ShowImage | ShowImageUrl | Leave
+BotCommand = PlayAudio | ClearAudio | SendChat | MirrorChat | ShowImage | ShowImageUrl | SetRecording | Leave

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rejoinder.core.participant import Participant
 
@@ -45,10 +46,37 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The bot's stay is over. ``reason``: left, denied, removed, lobby_timeout, ended or lost."""
+    """The bot's stay is over. ``reason``: left, denied, removed, ended, lost, or replaced (another worker runs the bot
+    now)."""
 
     reason: str
     message: str
 
 
-MeetingEvent = ParticipantJoined | ParticipantLeft | ChatReceived | InLobby | Admitted | Ended
+LabelSource = Literal["track", "csrc", "dom", "captions", "mixed"]
+"""How it is known who speaks on a track: the platform gives each person one; contributing sources of the packets; what
+the page shows (a tile that glows); captions; or not at all, because everybody is on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerLabelled:
+    """From now on a track is known, or better known, to carry someone. ``confidence``: 0..1."""
+
+    track: int
+    participant: Participant
+    source: LabelSource
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionReceived:
+    """The platform's own caption of what someone says; ``final``: it will not change."""
+
+    participant: Participant
+    text: str
+    final: bool
+
+
+MeetingEvent = (
+    ParticipantJoined | ParticipantLeft | ChatReceived | InLobby | Admitted | Ended | SpeakerLabelled | CaptionReceived
+)
