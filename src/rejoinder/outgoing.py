@@ -137,17 +137,23 @@ async def check_url(url: str, schemes: Collection[str], settings: Settings, *, f
     return Checked(parsed.url, parsed.scheme, parsed.host, parsed.port, addresses)
 
 
-class _Refused(OSError):
-    """Raised where a socket would be opened to an address that is not allowed."""
+class RefusedAddress(OSError):
+    """Raised where a socket would be opened to an address that is not allowed. Its text says why.
+
+    aiohttp hands it out as ``ClientConnectorError.os_error``.
+    """
 
 
-def _guarded_connector(settings: Settings) -> aiohttp.TCPConnector:
-    """A connector that judges every address as it connects, after redirects and for literal addresses too."""
+def guarded_connector(settings: Settings) -> aiohttp.TCPConnector:
+    """A connector that judges every address as it connects, after redirects and for literal addresses too.
+
+    It keeps no connection open: one that the other side is about to close would lose the next request.
+    """
 
     def open_socket(info: tuple[Any, ...]) -> socket.socket:
         family, kind, proto, _, address = info
         if (reason := refusal(str(address[0]), settings)) is not None:
-            raise _Refused(f"the address is {reason}")
+            raise RefusedAddress(f"the address is {reason}")
         return socket.socket(family=family, type=kind, proto=proto)
 
     return aiohttp.TCPConnector(socket_factory=open_socket, force_close=True)
@@ -168,7 +174,7 @@ async def download_image(url: str, settings: Settings, *, field: str = "img_url"
     except aiohttp.TooManyRedirects:
         raise InvalidRequest(f"{field}: more than {MAX_REDIRECTS} redirects", field=field) from None
     except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, _Refused):
+        if isinstance(error.os_error, RefusedAddress):
             raise InvalidRequest(
                 f"{field}: {error.os_error}, which this server does not connect to",
                 field=field,
@@ -188,7 +194,7 @@ async def _get(url: str, settings: Settings, field: str) -> bytes:
     limit = settings.max_image_bytes
     data = bytearray()
     async with aiohttp.ClientSession(
-        connector=_guarded_connector(settings),
+        connector=guarded_connector(settings),
         timeout=aiohttp.ClientTimeout(total=DOWNLOAD_TIMEOUT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={
