@@ -12,7 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 import structlog
 
 from rejoinder.agent.base import STT_RATE, Recognition, Samples
-from rejoinder.vendors.moonshine.model import Moonshine
+from rejoinder.vendors.moonshine.model import Decoded, Moonshine
 from rejoinder.vendors.moonshine.segment import CUT_AFTER_S, cut_point, trim
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,26 @@ RETRY_PAD_S = 0.3
 """Silence put before a short utterance that gave no text, for a second attempt."""
 RETRY_UP_TO_S = 3.0
 """Longer audio without text is noise, and not worth a second attempt."""
+
+
+def decode_speech(
+    model: Moonshine, samples: Samples, guess: Sequence[int] = (), stop: Callable[[], bool] = lambda: False
+) -> Decoded:
+    """Decode trimmed speech; what is short and gave no text gets a second attempt. See :meth:`Moonshine.decode`."""
+    decoded = model.decode(samples, guess, stop)
+    if decoded.complete and not decoded.tokens and len(samples) < RETRY_UP_TO_S * STT_RATE:
+        decoded = model.decode(np.pad(samples, (int(RETRY_PAD_S * STT_RATE), 0)), (), stop)
+    return decoded
+
+
+def read_speech(model: Moonshine, samples: Samples) -> str:
+    """The text of a whole stretch of audio, speech or not, up to 20 s.
+
+    It is read at once, which takes a little longer than in parts and pays: 53 s of speech without any pause had 4 % of
+    its words wrong in parts of 18 s, and 24 % when those were read in halves.
+    """
+    speech = trim(samples)
+    return model.text(decode_speech(model, speech).tokens) if len(speech) else ""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,9 +138,15 @@ class MoonshineTranscriber:
         self._worker = threading.Thread(target=self._work, name="moonshine", daemon=True)
         self._worker.start()
 
-    def open(self, deliver: Callable[[Recognition], None]) -> MoonshineStream:
+    def open(
+        self, deliver: Callable[[Recognition], None], *, partial_every_s: float = PARTIAL_EVERY_S
+    ) -> MoonshineStream:
         """Open a stream; see :class:`~rejoinder.agent.base.Transcriber`."""
-        return MoonshineStream(self, deliver, asyncio.get_running_loop())
+        return MoonshineStream(self, deliver, asyncio.get_running_loop(), partial_every_s)
+
+    def paced(self, partial_every_s: float) -> PacedMoonshine:
+        """The same transcriber for those who want partial results more often, or less."""
+        return PacedMoonshine(self, partial_every_s)
 
     def close(self) -> None:
         """Stop the worker thread; results still awaited do not come."""
@@ -200,10 +226,21 @@ class MoonshineTranscriber:
         samples = trim(utterance.read(utterance.settled_to, upto))
         if not len(samples):
             return "", [], True
-        decoded = self._model.decode(samples, utterance.tokens, stop)
-        if decoded.complete and not decoded.tokens and len(samples) < RETRY_UP_TO_S * STT_RATE:
-            decoded = self._model.decode(np.pad(samples, (int(RETRY_PAD_S * STT_RATE), 0)), (), stop)
+        decoded = decode_speech(self._model, samples, utterance.tokens, stop)
         return self._model.text(decoded.tokens), decoded.tokens, decoded.complete
+
+
+@dataclass(slots=True)
+class PacedMoonshine:
+    """A :class:`~rejoinder.agent.base.Transcriber`; made by :meth:`MoonshineTranscriber.paced`."""
+
+    transcriber: MoonshineTranscriber
+    partial_every_s: float
+    name: str = MoonshineTranscriber.name
+
+    def open(self, deliver: Callable[[Recognition], None]) -> MoonshineStream:
+        """Open a stream; see :class:`~rejoinder.agent.base.Transcriber`."""
+        return self.transcriber.open(deliver, partial_every_s=self.partial_every_s)
 
 
 class MoonshineStream:
@@ -214,7 +251,9 @@ class MoonshineStream:
         transcriber: MoonshineTranscriber,
         deliver: Callable[[Recognition], None],
         loop: asyncio.AbstractEventLoop,
+        partial_every_s: float = PARTIAL_EVERY_S,
     ) -> None:
+        self._partial_every = int(partial_every_s * STT_RATE)
         self._transcriber = transcriber
         self._deliver = deliver
         self._loop = loop
@@ -228,7 +267,7 @@ class MoonshineStream:
             return
         utterance = self._utterance
         utterance.append(samples)
-        if utterance.pushed - self._asked_at >= PARTIAL_EVERY_S * STT_RATE:
+        if utterance.pushed - self._asked_at >= self._partial_every:
             self._asked_at = utterance.pushed
             long = utterance.pushed - utterance.settled_to > CUT_AFTER_S * STT_RATE
             if self._transcriber.partials or long:  # a long utterance is cut before its flush has to wait for it
