@@ -57,7 +57,8 @@ class Seat:
     """One participant of one room. Create, set the callbacks, :meth:`join`, :meth:`leave`.
 
     ``on_event`` gets meeting events in order; ``on_audio(participant_id, pcm)`` gets 48 kHz mono blocks of 10 or
-    20 ms of each other participant. ``on_knock(who, waits)`` tells a host who comes to the lobby, and who is there no
+    20 ms of each other participant. ``key`` and ``epoch`` let this participant come back in its own place, and an older
+    coming give way to a newer one. ``on_knock(who, waits)`` tells a host who comes to the lobby, and who is there no
     more. All are called on the event loop that called :meth:`join`.
     """
 
@@ -69,6 +70,8 @@ class Seat:
         *,
         kind: Literal["bot", "person"] = "bot",
         lobby: bool = False,
+        key: str | None = None,
+        epoch: int = 0,
         on_event: Callable[[MeetingEvent], None],
         on_audio: Callable[[str, Pcm], None] | None = None,
         on_knock: Callable[[Participant, bool], None] | None = None,
@@ -79,6 +82,7 @@ class Seat:
         self._name = name
         self._kind = kind
         self._lobby = lobby
+        self._identity = {"key": key, "epoch": epoch} if key is not None else {}
         self._on_event = on_event
         self._on_audio = on_audio
         self._on_knock = on_knock
@@ -162,7 +166,7 @@ class Seat:
         assert self._http is not None
         self._socket = await asyncio.wait_for(self._http.ws_connect(self._url, heartbeat=15, compress=0), 10)
         join = {"type": "join", "name": self._name, "kind": self._kind, "lobby": self._lobby}
-        await self._send({**join, "audio": True, "video": self._showing})
+        await self._send({**join, **self._identity, "audio": True, "video": self._showing})
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._socket is None or self._socket.closed:
@@ -227,6 +231,8 @@ class Seat:
                 self._knock(Participant(ident, ""), waits=False)
             case {"type": "denied"}:
                 await self._end("denied", "the host did not let the bot in")
+            case {"type": "replaced"} | {"type": "error", "code": "replaced"}:
+                await self._end("replaced", "another worker has taken the bot over")
             case {"type": "removed"}:
                 await self._end("removed", "the host removed the bot")
             case {"type": "ended"}:
@@ -341,10 +347,10 @@ class Seat:
         self._on_event(Ended(reason, message))
 
     async def _release(self) -> None:
-        for other in self._others.values():
+        others, self._others = list(self._others.values()), {}
+        for other in others:
             if other.peer is not None:
                 await other.peer.close()
-        self._others.clear()
         if self._source is not None:
             self._source.close()
         if self._socket is not None:

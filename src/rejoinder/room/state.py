@@ -60,6 +60,8 @@ class _Seat:
     kind: Kind
     audio: bool
     video: bool
+    key: str | None = None
+    epoch: int = 0
 
     def view(self) -> JsonObject:
         return {
@@ -94,6 +96,8 @@ class RoomState:
         """Who is in the meeting, in the order they came in."""
         self._waiting: dict[str, _Seat] = {}
         """Who is in the lobby, in the order they knocked."""
+        self._keys: dict[str, int] = {}
+        """Keys of those who were let in, with the latest epoch: they come back without knocking."""
         self._chat: deque[JsonObject] = deque(maxlen=CHAT_HISTORY)
         self._ids = 0
         self._chat_ids = 0
@@ -188,7 +192,9 @@ class RoomState:
     def _join(self, sender: str, message: wire.Join) -> None:
         if sender not in self._connected:
             raise InvalidRequest("You have joined already.", field="type", code="already_joined")
-        waits = self.lobby and self.host is not None
+        if message.key is not None:
+            self._replace(message.key, message.epoch)
+        waits = self.lobby and self.host is not None and message.key not in self._keys
         full = len(self._waiting) >= self._waiting_capacity if waits else self._full
         self._connected.discard(sender)
         if full:
@@ -198,13 +204,24 @@ class RoomState:
             self._send(sender, wire.error(fault))
             self._out.append(Close(sender, TRY_LATER, "room_full"))
             return
-        seat = _Seat(sender, message.name, message.kind, message.audio, message.video)
+        seat = _Seat(
+            sender, message.name, message.kind, message.audio, message.video, message.key, message.epoch
+        )
         if waits and self.host is not None:
             self._waiting[sender] = seat
             self._send(sender, {"type": "waiting"})
             self._send(self.host, {"type": "knock", "participant": seat.view()})
         else:
             self._enter(seat, lobby=message.lobby)
+
+    def _replace(self, key: str, epoch: int) -> None:
+        """Make way for the key's holder coming again. Raises InvalidRequest for one that comes late."""
+        seats = [*self._members.values(), *self._waiting.values()]
+        old = next((seat for seat in seats if seat.key == key), None)
+        if epoch < max(self._keys.get(key, 0), old.epoch if old is not None else 0):
+            raise InvalidRequest("Another has taken your place.", field="epoch", code="replaced")
+        if old is not None:
+            self._send_away(old.id, "replaced")
 
     @property
     def _full(self) -> bool:
@@ -220,6 +237,8 @@ class RoomState:
         if turns_lobby_on:
             self.lobby = True
         self._members[seat.id] = seat
+        if seat.key is not None:
+            self._keys[seat.key] = seat.epoch
         self._send(
             seat.id,
             {
@@ -300,6 +319,7 @@ class RoomState:
             case wire.Remove(participant):
                 if participant == self.host or participant not in self._members:
                     raise _unknown(participant, "participant", "in the meeting")
+                self._keys.pop(self._members[participant].key or "", None)
                 self._send_away(participant, "removed")
             case wire.SetLobby(enabled):
                 self._set_lobby(enabled)
@@ -341,6 +361,7 @@ class RoomState:
         self._members.clear()
         self._waiting.clear()
         self._chat.clear()
+        self._keys.clear()
         self.host, self.lobby = None, False
         for participant_id in everyone:
             self._send(participant_id, {"type": "ended"})

@@ -16,6 +16,7 @@ from rejoinder.errors import InvalidRequest
 
 MAX_NAME = 80
 MAX_CHAT = 10_000
+MAX_KEY = 64
 MAX_MESSAGE_BYTES = 256 * 1024
 """Largest message taken from a client. A session description with many candidates stays below 20 KiB."""
 
@@ -32,6 +33,10 @@ class Join:
     lobby: bool = False
     audio: bool = True
     video: bool = False
+    key: str | None = None
+    """Whom this is, for one who may come again: a second join with a key takes the first one's place."""
+    epoch: int = 0
+    """Which coming of the key's holder this is; an older one cannot take a newer one's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,8 @@ def _typed(message: JsonObject) -> ClientMessage:
                 lobby=_boolean(message, "lobby", False),
                 audio=_boolean(message, "audio", True),
                 video=_boolean(message, "video", False),
+                key=_text(message, "key", MAX_KEY) if message.get("key") is not None else None,
+                epoch=_epoch(message),
             )
         case "signal":
             return Signal(to=_text(message, "to", 64), data=_signal_data(message))
@@ -238,6 +245,13 @@ def _kind(message: JsonObject) -> Kind:
     if value not in ("person", "bot"):
         raise InvalidRequest('"kind" must be "person" or "bot".', field="kind", code="invalid")
     return cast(Kind, value)
+
+
+def _epoch(message: JsonObject) -> int:
+    value = message.get("epoch", 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+        _wrong("epoch", "a whole number from 0", value)
+    return value
 
 
 def _chat_text(message: JsonObject) -> str:

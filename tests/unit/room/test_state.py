@@ -249,3 +249,47 @@ def test_mute_and_camera_are_told_to_the_others_and_to_newcomers(room: Room) -> 
     linus = room.join("Linus")
     seen = room.sent[linus][0]["participants"][1]
     assert (seen["audio"], seen["video"]) == (False, True)
+
+
+def test_a_later_coming_takes_the_place_of_an_earlier_one(room: Room) -> None:
+    ada = room.join("Ada")
+    first = room.join("Robin", kind="bot", key="b1", epoch=1)
+    second = room.join("Robin", kind="bot", key="b1", epoch=2)
+    assert room.closed[first].reason == "replaced"
+    assert room.types(first) == ["replaced"]
+    assert room.types(second) == ["joined"]
+    assert room.types(ada) == ["participant_left", "participant_joined"]
+    assert room.names() == ["Ada", "Robin"]
+    assert all("key" not in person for person in room.sent[second][0]["participants"])
+
+
+def test_an_earlier_coming_is_refused_also_after_the_later_one_left(room: Room) -> None:
+    room.join("Ada")
+    second = room.join("Robin", kind="bot", key="b1", epoch=2)
+    room.gone(second)
+    late = room.state.connect()
+    room.say(late, wire.Join("Robin", "bot", key="b1", epoch=1))
+    room.refused(late, "replaced", "epoch")
+    assert room.names() == ["Ada"]
+
+
+def test_whoever_was_let_in_comes_back_without_knocking_unless_removed(room: Room) -> None:
+    ada = room.join("Ada", lobby=True)
+    robin = room.join("Robin", kind="bot", key="b1", epoch=1)
+    assert room.types(robin) == ["waiting"]
+    room.say(ada, wire.Admit(robin))
+    room.gone(robin)
+    robin = room.join("Robin", kind="bot", key="b1", epoch=2)
+    assert room.types(robin) == ["joined"]
+    room.say(ada, wire.Remove(robin))
+    robin = room.join("Robin", kind="bot", key="b1", epoch=3)
+    assert room.types(robin) == ["waiting"]
+
+
+def test_one_who_waits_again_knocks_once(room: Room) -> None:
+    ada = room.join("Ada", lobby=True)
+    first = room.join("Robin", kind="bot", key="b1")
+    second = room.join("Robin", kind="bot", key="b1")
+    assert room.types(ada) == ["knock_withdrawn", "knock"]
+    assert room.types(first) == ["replaced"]
+    assert room.types(second) == ["waiting"]
