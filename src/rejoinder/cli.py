@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +58,7 @@ def run(
         invited: list[asyncio.Task[Any]] = []
 
         def started() -> None:
-            invited.append(asyncio.get_running_loop().create_task(server.invite(FIRST_ROOM, name)))
+            invited.append(asyncio.get_running_loop().create_task(server.invite(FIRST_ROOM, name, stay=True)))
             place = f"{_shown(settings)}/room/{FIRST_ROOM}"
             out.print(f"\n[bold]{name} is waiting for you:[/bold] {place}")
             out.print(f"API: {_shown(settings)}/docs   stop with Ctrl-C\n")
@@ -70,14 +72,45 @@ def run(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes to keep running; 0: none here.")] = None,
     agent: Annotated[bool, typer.Option(help="Load the models of the built-in agent.")] = True,
 ) -> None:
-    """Serve the API, the room and bots, with settings from the environment (REJOINDER_*)."""
-    settings = _settings(host, port)
+    """Serve the API and the room, and keep workers running, with settings from the environment (REJOINDER_*)."""
+    settings = _settings(host, port, **({} if workers is None else {"workers": workers}))
     models = _models(settings) if agent else None
 
     async def go() -> None:
-        await _server(settings, models).serve()
+        from rejoinder.app.server import WORKER_COMMAND
+
+        command = [*WORKER_COMMAND, "--agent" if agent else "--no-agent"]
+        await _server(settings, models, command).serve()
+
+    _run(go())
+
+
+@app.command()
+def worker(
+    agent: Annotated[bool, typer.Option(help="Load the models of the built-in agent.")] = True,
+    supervised: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Run bots for a server elsewhere that uses the same database (REJOINDER_DATABASE_URL, REJOINDER_PUBLIC_URL)."""
+    settings = _settings(None, None)
+    if not supervised and settings.database_url is None:
+        raise RejoinderError("A worker of its own needs REJOINDER_DATABASE_URL (PostgreSQL), shared with the server.")
+    models = _models(settings) if agent else None
+
+    async def go() -> None:
+        import signal
+
+        from rejoinder.app.worker import work
+        from rejoinder.engine.supervisor import watch_parent
+
+        if supervised:
+            watch_parent()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await work(settings, models, stop)
 
     _run(go())
 
@@ -148,26 +181,32 @@ async def _turns(url: str, bot: str, key: str | None) -> list[dict[str, Any]]:
 @keys_app.command("create")
 def create_key(name: str, account: Annotated[str, typer.Option(help="Whose bots it may see.")] = "default") -> None:
     """Make an API key. It is shown once; only its hash is kept."""
-    typer.echo(_keys().create(name, account))
+    typer.echo(_run(_with_keys(lambda keys: keys.create(name, account))))
 
 
 @keys_app.command("list")
 def list_keys() -> None:
     """Show the keys' names."""
-    for key in _keys().list():
-        typer.echo(f"{key.name}\t{key.account}\t{key.created_at}")
+    for key in _run(_with_keys(lambda keys: keys.list())):
+        made = datetime.fromtimestamp(key.created_at, UTC).isoformat(timespec="seconds")
+        typer.echo(f"{key.name}\t{key.account}\t{made}")
 
 
 @keys_app.command("revoke")
 def revoke_key(name: str) -> None:
     """Make a key useless at once."""
-    _keys().remove(name)
+    _run(_with_keys(lambda keys: keys.remove(name)))
 
 
-def _keys() -> Any:
-    from rejoinder.control.keys import KeyStore
+async def _with_keys(call: Callable[[Any], Awaitable[Any]]) -> Any:
+    from rejoinder.app.stores import Stores
 
-    return KeyStore(Settings().data_dir / "keys.json")
+    stores = Stores(Settings())
+    try:
+        await stores.open()
+        return await call(stores.keys)
+    finally:
+        await stores.close()
 
 
 def _settings(host: str | None, port: int | None, **more: object) -> Settings:
@@ -180,13 +219,13 @@ def _settings(host: str | None, port: int | None, **more: object) -> Settings:
     return settings
 
 
-def _server(settings: Settings, models: dict[str, Path] | None) -> Any:
-    from rejoinder.app import Server, first_key
+def _server(settings: Settings, models: dict[str, Path] | None, worker_command: list[str] | None = None) -> Any:
+    from rejoinder.app.server import Server
 
-    server = Server(settings, models)
-    if settings.api_key is None and (key := first_key(server.keys)) is not None:
+    def first(key: str) -> None:
         Console(stderr=True).print(f"Your API key (shown once): [bold]{key}[/bold]")
-    return server
+
+    return Server(settings, models, worker_command=worker_command, on_first_key=first)
 
 
 def _shown(settings: Settings) -> str:

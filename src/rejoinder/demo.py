@@ -6,16 +6,16 @@ import asyncio
 import socket
 import tempfile
 import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from rejoinder import plugins, waterfall
 from rejoinder.agent.base import Recognition, Samples, Transcriber, Voice
-from rejoinder.app import Server
+from rejoinder.app.server import Server
 from rejoinder.core.bot import AgentConfig, BotConfig
 from rejoinder.core.participant import Participant
 from rejoinder.media.frame import MEETING_RATE, Pcm, to_float, to_pcm
@@ -24,6 +24,8 @@ from rejoinder.media.resample import convert
 from rejoinder.rehearsal import Person
 from rejoinder.rehearsal.check import word_error_rate
 from rejoinder.settings import Settings
+
+T = TypeVar("T")
 
 BOT = "Robin"
 ACCOUNT = "demo"
@@ -83,7 +85,7 @@ async def run(settings: Settings, models: Mapping[str, Path], wav: Path, say: Ca
             await started.wait()
             people.start()
             try:
-                report = await people.run(_Script(server, say, wav).play())
+                report = await people.run(_Script(server, say, wav, asyncio.get_running_loop()).play())
             finally:
                 server.stop()
         people.stop()
@@ -93,8 +95,10 @@ async def run(settings: Settings, models: Mapping[str, Path], wav: Path, say: Ca
 class _Script:
     """The scene: two people and a bot. Runs on the people's event loop."""
 
-    def __init__(self, server: Server, say: Callable[[str], None], wav: Path) -> None:
+    def __init__(self, server: Server, say: Callable[[str], None], wav: Path, main: asyncio.AbstractEventLoop) -> None:
         self._server = server
+        self._main = main
+        self._bot = ""
         self._print = say
         self._wav = wav
         self._report = Report()
@@ -112,14 +116,15 @@ class _Script:
         await ben.join()
         link = f"{settings.base_url}/room/demo"
         config = BotConfig(meeting_link=link, bot_name=BOT, agent=AgentConfig(greeting=f"Hello, this is {BOT}."))
-        bot = await self._server.bots.create(config, ACCOUNT)
+        bot = (await self._served(self._server.bots.create(config, ACCOUNT))).bot
+        self._bot = bot.id
         await ada.until(lambda: any(seen.name == BOT for seen in ada.others), 10, f"{BOT} to join")
         robin = ada.find(BOT)
         await ada.until(lambda: ada.tapes[robin.id].first_sound(0) is not None, 10, "the greeting")
         await ada.until_quiet(robin.id, QUIET_S, 20)
         await self._scene(ada, ben, robin)
         await asyncio.sleep(0.5)
-        self._report.turns = self._server.bots.turns(bot.id, ACCOUNT)
+        self._report.turns = await self._turns()
         self._write_wav(ada)
         for person in (ada, ben):
             await person.leave()
@@ -150,7 +155,7 @@ class _Script:
         self._report.mouth_to_ear_ms.append(round(1000 * (first - ended)))
         await person.until_quiet(robin.id, QUIET_S, 30)
         heard = await read_back(self._services.transcriber, tape.samples(first - 0.3))
-        said = self._last_answer()
+        said = await self._last_answer()
         self._report.word_error_rates.append(round(word_error_rate(said, heard), 3))
         self._line(first, BOT, f"{said}   [{person.name} heard it after {1000 * (first - ended):.0f} ms]")
         return heard
@@ -169,12 +174,20 @@ class _Script:
         silent = tape.last_sound(spoken.began - 0.5, spoken.began + 1.0)
         self._report.barge_in_ms = None if silent is None else round(1000 * (silent - spoken.began))
         await ada.until_quiet(robin.id, QUIET_S, 20)
-        self._line(first, BOT, f"{self._last_answer()} -   [silent {self._report.barge_in_ms} ms after Ada spoke]")
+        self._line(
+            first, BOT, f"{await self._last_answer()} -   [silent {self._report.barge_in_ms} ms after Ada spoke]"
+        )
 
-    def _last_answer(self) -> str:
-        bots = self._server.bots.list(ACCOUNT)
-        turns = self._server.bots.turns(bots[0].id, ACCOUNT)
+    async def _last_answer(self) -> str:
+        turns = await self._turns()
         return str(turns[-1]["answer"]) if turns else ""
+
+    async def _turns(self) -> list[dict[str, Any]]:
+        return list(await self._served(self._server.bots.turns(self._bot, ACCOUNT)))
+
+    async def _served(self, call: Coroutine[Any, Any, T]) -> T:
+        """Call the server on its own event loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._main))
 
     def _line(self, at: float, speaker: str, words: str) -> None:
         since = at - self._start

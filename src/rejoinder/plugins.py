@@ -10,15 +10,22 @@ from pathlib import Path
 from rejoinder.agent.agent import Services
 from rejoinder.agent.base import LanguageModel, SpeechScorer, Transcriber, TurnModel, Voice
 from rejoinder.errors import InvalidRequest
-from rejoinder.platforms.base import Ears, Meeting
+from rejoinder.platforms.base import Ears, Meeting, Stay
 from rejoinder.platforms.local.meeting import LocalMeeting, room_of
 from rejoinder.room.peer import Engine
 from rejoinder.settings import Settings
+from rejoinder.transcription.base import BatchTranscriber, LiveTranscriber
+from rejoinder.transcription.local_batch import LocalBatch
+from rejoinder.transcription.local_live import LocalLive
 
 SPEECH_MODELS = ("silero-vad", "smart-turn", "moonshine-base")
 """What every agent needs; the voice's weights are in its own package."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 LOCAL_LLM = "qwen2.5-1.5b"
+INTERIM_S = 0.4
+"""How often live transcripts show what is being said."""
+BATCH_PROVIDERS = frozenset({"meetstream"})
+"""Who can transcribe recordings, by the names users ask for."""
 
 
 def models_needed(settings: Settings) -> list[str]:
@@ -47,17 +54,32 @@ def _port_range(ports: str | None) -> tuple[int, int] | None:
     return int(low), int(high)
 
 
-def meetings(settings: Settings, rtc: Engine) -> Callable[[str, str, Ears], Meeting]:
+def meetings(settings: Settings, rtc: Engine) -> Callable[[str, str, Ears, Stay], Meeting]:
     """A function that opens the meeting a link names."""
     signalling = f"ws://127.0.0.1:{settings.port}" if settings.public_url is None else _websocket(settings.base_url)
 
-    def open_meeting(link: str, name: str, ears: Ears) -> Meeting:
+    def open_meeting(link: str, name: str, ears: Ears, stay: Stay) -> Meeting:
         room = room_of(link, settings.base_url)
         if room is None:
             raise InvalidRequest(f"not a meeting known here: {link}", field="meeting_link")
-        return LocalMeeting(rtc, signalling, room, name, ears)
+        return LocalMeeting(rtc, signalling, room, name, ears, stay)
 
     return open_meeting
+
+
+def known_meeting(settings: Settings) -> Callable[[str], None]:
+    """A function that raises InvalidRequest for a link that leads to no meeting this server can join."""
+
+    def check(link: str) -> None:
+        if room_of(link, settings.base_url) is None:
+            raise InvalidRequest(
+                "meeting_link is not a meeting known here: expected a room of this server, "
+                f"{settings.base_url}/room/<name>",
+                field="meeting_link",
+                code="unknown_meeting",
+            )
+
+    return check
 
 
 def _websocket(url: str) -> str:
@@ -68,6 +90,21 @@ async def load_services(settings: Settings, models: Mapping[str, Path]) -> Servi
     """Load all models once for this process. Call it on the event loop the bots run on."""
     speech, llm = await asyncio.gather(load_speech(models), _language_model(settings, models))
     return Services(speech.scorer, speech.transcriber, llm, speech.voice, speech.turn_model)
+
+
+async def transcribers(
+    settings: Settings, models: Mapping[str, Path] | None, services: Services | None
+) -> tuple[LiveTranscriber | None, Mapping[str, BatchTranscriber]]:
+    """Who transcribes live, and by provider name who transcribes recordings. Call it on the event loop of the bots."""
+    if models is None or services is None:
+        return None, {}
+    from rejoinder.vendors.moonshine.stt import MoonshineTranscriber
+
+    batch = {"meetstream": LocalBatch("rejoinder.vendors.moonshine.batch", models)}
+    transcriber = services.transcriber
+    if isinstance(transcriber, MoonshineTranscriber):
+        return LocalLive(services.scorer, transcriber.paced(INTERIM_S)), batch
+    return LocalLive(services.scorer, transcriber), batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import SecretStr
 
 from rejoinder import plugins
-from rejoinder.app import Server
+from rejoinder.app.server import Server
 from rejoinder.demo import free_port
 from rejoinder.media.frame import Pcm
 from rejoinder.rehearsal import Person
@@ -25,15 +25,25 @@ from seed_server import SeedServer, running
 
 KEY = "key-of-the-tests"
 SCENE_S = 40.0
-OVER = ("Done", "Stopped", "Failed", "Denied", "NotAllowed")
+OVER = ("Done", "Failed", "Denied", "NotAllowed", "Cancelled")
 
 
 class Stage:
     """Serve with :meth:`open`, play scenes, :meth:`close`. All on one event loop."""
 
-    def __init__(self, data_dir: Path, runner: asyncio.Runner) -> None:
-        self.settings = Settings(port=free_port(), data_dir=data_dir, api_key=SecretStr(KEY), allow_loopback_urls=True)
-        self.server = Server(self.settings, None)
+    def __init__(
+        self, data_dir: Path, runner: asyncio.Runner, models: Mapping[str, Path] | None = None, **settings: Any
+    ) -> None:
+        self.settings = Settings(
+            port=free_port(),
+            data_dir=data_dir,
+            api_key=SecretStr(KEY),
+            allow_loopback_urls=True,
+            capacity=50,
+            rate_limit_per_minute=100_000,
+            **settings,
+        )
+        self.server = Server(self.settings, models)
         self.seed = SeedServer()
         self.http: aiohttp.ClientSession
         self._runner = runner
@@ -50,7 +60,7 @@ class Stage:
         loop = asyncio.get_running_loop()
         self._house = loop.create_task(self._serve())
         opening = loop.create_task(self._open.wait())
-        await asyncio.wait({self._house, opening}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        await asyncio.wait({self._house, opening}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
         assert opening.done(), "the server did not come up"
 
     async def close(self) -> None:
@@ -67,18 +77,18 @@ class Stage:
             self.server.stop()
             await self.http.close()
 
-    def play(self, scene: Coroutine[Any, Any, None]) -> None:
+    def play(self, scene: Coroutine[Any, Any, None], within_s: float = SCENE_S) -> None:
         """Run a scene; whoever came in during it leaves at its end."""
-        self._runner.run(self._bounded(scene))
+        self._runner.run(self._bounded(scene, within_s))
 
     def keep(self, scene: Coroutine[Any, Any, None]) -> None:
         """Run a scene; whoever came in stays."""
         self._runner.run(asyncio.wait_for(scene, SCENE_S))
 
-    async def _bounded(self, scene: Coroutine[Any, Any, None]) -> None:
+    async def _bounded(self, scene: Coroutine[Any, Any, None], within_s: float) -> None:
         people, bots = len(self._people), len(self._bots)
         try:
-            async with asyncio.timeout(SCENE_S):
+            async with asyncio.timeout(within_s):
                 await scene
         finally:
             for bot in self._bots[bots:]:
@@ -132,11 +142,11 @@ class Stage:
             return dict(await response.json())
 
     async def until_status(self, bot: str, wanted: str, within_s: float = 8.0) -> dict[str, Any]:
-        """Poll until a bot has a status; fails at once if it ended with another."""
+        """Poll until a bot has a status (InMeeting: also while it records); fails at once if it ended with another."""
         end = asyncio.get_running_loop().time() + within_s
         while True:
             found = await self.status(bot)
-            if found["status"] == wanted:
+            if found["status"] == wanted or (wanted, found["status"]) == ("InMeeting", "Recording"):
                 return found
             assert found["status"] not in OVER, found
             assert asyncio.get_running_loop().time() < end, f"{found}, expected {wanted}"
@@ -144,7 +154,7 @@ class Stage:
 
     async def remove(self, bot: str) -> dict[str, Any]:
         async with self.http.get(f"/api/v1/bots/{bot}/remove_bot") as response:
-            assert response.status == 200
+            assert response.status in (200, 404)  # scenes may have deleted it
             return dict(await response.json())
 
     async def speak(self, bot: str, pcm: Pcm, rate: int, *, article: bool = False) -> None:
@@ -156,7 +166,7 @@ class Stage:
 
     def media_tasks(self, name: str) -> list[str]:
         """What runs on the media loop under a name that begins so."""
-        tasks = asyncio.all_tasks(self.server.media._loop)
+        tasks = asyncio.all_tasks(self.server.worker.media._loop)
         return [task.get_name() for task in tasks if task.get_name().startswith(name)]
 
 

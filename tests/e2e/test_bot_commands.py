@@ -184,7 +184,7 @@ async def bad_message(
     assert len(answer["message"]) > 10
     await seed.send(bot, {"command": "sendmsg", "bot_id": bot, "message": "still here"})
     await ada.until(lambda: [chat.text for chat in ada.chats] == ["still here"], 3, "the next command")
-    assert (await stage.status(bot))["status"] == "InMeeting"
+    await stage.until_status(bot, "InMeeting")
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,11 @@ def test_ready_comes_first_and_removal_closes_with_1000(stage: Stage) -> None:
         assert stage.seed.control_messages == stage.seed.audio_messages == [hello]
         assert stage.seed.first["control", bot] == stage.seed.first["audio", bot] == "text"
         assert robin.is_bot
-        assert (await stage.status(bot))["status"] == "InMeeting"
+        await stage.until_status(bot, "InMeeting")
         assert (await stage.remove(bot))["bot_id"] == bot
         await stage.seed.wait(lambda seen: len(seen.closed) == 2)
         assert sorted(stage.seed.closed) == [("audio", 1000), ("control", 1000)]
-        assert (await stage.until_status(bot, "Done"))["message"] == "left the meeting"
+        assert (await stage.until_status(bot, "Done"))["message"] == "Bot left the meeting"
         await ada.until(lambda: not ada.others, 3, "the bot to be gone")
 
     stage.play(scene())

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
-from rejoinder.control.keys import KeyStore
+from rejoinder.api.limits import Authenticator, Limits
+from rejoinder.api.observe import ACCOUNT
 from rejoinder.errors import NotAuthenticated
 
 _HEADER = APIKeyHeader(
@@ -17,6 +18,9 @@ _HEADER = APIKeyHeader(
     description="`Token <key>`; make a key with `rejoinder keys create`.",
     auto_error=False,
 )
+
+AccountOf = Callable[..., Coroutine[Any, Any, str]]
+"""A FastAPI dependency that gives the caller's account."""
 
 
 def token_of(header: str | None) -> str:
@@ -28,10 +32,14 @@ def token_of(header: str | None) -> str:
     return token
 
 
-def authenticator(keys: KeyStore) -> Callable[..., Coroutine[Any, Any, str]]:
-    """A FastAPI dependency that gives the caller's account."""
+def authenticator(keys: Authenticator, limits: Limits) -> AccountOf:
+    """Who asks, within the limits of how often they may."""
 
-    async def account(header: Annotated[str | None, Security(_HEADER)] = None) -> str:
-        return keys.authenticate(token_of(header))
+    async def account(request: Request, header: Annotated[str | None, Security(_HEADER)] = None) -> str:
+        address = request.client.host if request.client else ""
+        name = await limits.authenticate(keys, token_of(header), address)
+        request.scope[ACCOUNT] = name
+        limits.request(name)
+        return name
 
     return account

@@ -1,114 +1,205 @@
-"""The bot endpoints of MeetStream's REST API."""
+"""Bots over HTTP: create, list, look at, remove and delete them (contract 2, 4.1 to 4.4, 4.11)."""
 
 # No "from __future__ import annotations" here: FastAPI reads the endpoints' annotations, and `Account` is local.
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 
-from rejoinder.api.auth import authenticator
-from rejoinder.api.errors import BodyTooLarge
-from rejoinder.api.meetstream import requests, views
-from rejoinder.control.keys import KeyStore
-from rejoinder.control.service import BotService
-from rejoinder.core.bot import BotConfig
+from rejoinder.api.body import MAX_CREATE_BYTES, read_json
+from rejoinder.api.context import BotId, Context, Json
+from rejoinder.api.describe import answers, body, query
+from rejoinder.api.meetstream import answers as shapes
+from rejoinder.api.meetstream import bodies, requests, views
+from rejoinder.api.meetstream.queries import DEFAULT_PAGE, PLATFORMS, parse_list
+from rejoinder.api.outside import check_urls
+from rejoinder.control.service import MAX_PAGE
+from rejoinder.core.bot import BotStatus
 from rejoinder.errors import InvalidRequest
-from rejoinder.outgoing import check_url
-from rejoinder.settings import Settings
 
-MAX_BODY_BYTES = 2**20
-"""Of a create call; MeetStream publishes no limit."""
+PREFIX = "/api/v1/bots"
+_CREATED = {"new": 201, "duplicate": 200, "replayed": 507}
+"""507 is MeetStream's answer to a repeated Idempotency-Key, and a success (contract 1.3)."""
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
-_SOCKET = {
-    "anyOf": [
-        {"type": "object", "properties": {"websocket_url": {"type": "string", "format": "uri"}}},
-        {"type": "string", "format": "uri"},
-    ]
-}
-_CREATE_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["meeting_link"],
-                    "properties": {
-                        **{name: {"type": kind} for name, kind in requests.FIELDS.items()},
-                        "socket_connection_url": _SOCKET,
-                        "live_audio_required": _SOCKET,
-                    },
-                },
-            }
-        },
-    }
-}
+_LIST_QUERY = [
+    query("status", "Only bots in this status.", {"type": "string", "enum": [status.value for status in BotStatus]}),
+    query("platform", "Only bots on this platform.", {"type": "string", "enum": list(PLATFORMS)}),
+    query("from", "Only bots created on this day (UTC) or later.", {"type": "string", "format": "date"}),
+    query("to", "Only bots created on this day (UTC) or earlier.", {"type": "string", "format": "date"}),
+    query(
+        "custom_attr",
+        "Only bots with these custom attributes: `custom_attr[tenant]=t1`. Values are JSON, or plain words.",
+        {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 10},
+        style="deepObject",
+        explode=True,
+    ),
+    query("cursor", "The `nextCursor` of the page before.", {"type": "string"}),
+    query("limit", "Bots on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}),
+]
 
 
-def bots_router(settings: Settings, service: BotService, keys: KeyStore) -> APIRouter:
-    """Create, list, look at and remove bots. All endpoints want ``Authorization: Token <key>``."""
-    router = APIRouter(prefix="/api/v1/bots", tags=["bots"])
-    Account = Annotated[str, Depends(authenticator(keys))]
-
-    @router.post("/create_bot", status_code=201, openapi_extra=_CREATE_DOCS)
-    async def create_bot(request: Request, account: Account) -> dict[str, Any]:
-        """Send a bot to a meeting."""
-        config = requests.parse_create(await read_json(request, MAX_BODY_BYTES), datetime.now(UTC))
-        await _check_urls(config, settings)
-        return views.created(await service.create(config, account))
-
-    router.add_api_route("/create_agent", create_bot, methods=["POST"], status_code=201, include_in_schema=False)
-
-    @router.get("")
-    async def list_bots(account: Account) -> dict[str, Any]:
-        """All bots of the account, newest first."""
-        return views.listing(service.list(account))
-
-    @router.get("/{bot_id}/status")
-    async def status(bot_id: str, account: Account) -> dict[str, Any]:
-        """Where a bot is in its life."""
-        return views.status(service.get(bot_id, account))
-
-    @router.get("/{bot_id}/turns")
-    async def turns(bot_id: str, account: Account) -> dict[str, Any]:
-        """One record per answer of the built-in agent: what was said and how long each stage took."""
-        return {"bot_id": bot_id, "turns": list(service.turns(bot_id, account))}
-
-    @router.get("/{bot_id}/remove_bot")
-    @router.post("/{bot_id}/remove_bot")
-    async def remove_bot(bot_id: str, account: Account) -> dict[str, Any]:
-        """Make a bot leave. MeetStream's reference says GET, its quickstart POST."""
-        return views.removed(await service.remove(bot_id, account))
-
+def bots_router(context: Context) -> APIRouter:
+    """The bot endpoints. All want ``Authorization: Token <key>``."""
+    router = APIRouter(prefix=PREFIX, tags=["bots"])
+    _add_create(router, context)
+    _add_reads(router, context)
+    _add_log(router, context)
+    _add_ends(router, context)
     return router
 
 
-async def read_json(request: Request, limit: int) -> Any:
-    """A JSON body of at most ``limit`` bytes. Raises BodyTooLarge or InvalidRequest."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge(f"The body may have at most {limit} bytes.", code="too_large")
-    if not body:
-        raise InvalidRequest("The body is empty; a JSON object is expected.")
-    try:
-        return orjson.loads(bytes(body))
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
+def _add_create(router: APIRouter, context: Context) -> None:
+    Account = Annotated[str, Depends(context.account)]
+    service = context.service
+
+    async def create_bot(
+        request: Request,
+        account: Account,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                alias="Idempotency-Key", description="A second request with it answers 507 and the first one's bot."
+            ),
+        ] = None,
+    ) -> Json:
+        """Send a bot to a meeting, now or at `join_at`. Does not wait until it has joined.
+
+        200: there is a bot with this `deduplication_key` for this meeting already. 409: for another meeting.
+        """
+        key = _checked_key(idempotency_key)
+        config = requests.parse_create(await read_json(request, MAX_CREATE_BYTES), datetime.now(UTC))
+        await check_urls(config, context.settings)
+        made = await service.create(config, account, idempotency_key=key)
+        return Json(views.created(made), _CREATED[made.outcome])
+
+    known: dict[int | str, dict[str, Any]] = answers(shapes.CreatedBot, 400, 409, 413, status=201)
+    known[200] = {"model": shapes.CreatedBot, "description": "The bot with this `deduplication_key`."}
+    known[507] = {"model": shapes.ReplayedBot, "description": "The bot made with this `Idempotency-Key`."}
+    router.add_api_route(
+        "/create_bot",
+        create_bot,
+        methods=["POST"],
+        status_code=201,
+        operation_id="create_bot",
+        summary="Create a bot",
+        responses=known,
+        openapi_extra=body(bodies.CREATE),
+    )
+    router.add_api_route("/create_agent", create_bot, methods=["POST"], status_code=201, include_in_schema=False)
 
 
-async def _check_urls(config: BotConfig, settings: Settings) -> None:
-    """Tell the caller at once of URLs that could never be used. They are checked again when they are.
+def _checked_key(key: str | None) -> str | None:
+    """An ``Idempotency-Key``; an empty one is none."""
+    if not key:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters", field="Idempotency-Key")
+    return key
 
-    A host with a placeholder in it is only known once there is a bot.
-    """
-    for url, schemes, field in (
-        (config.control_socket_url, ("ws", "wss"), "socket_connection_url.websocket_url"),
-        (config.audio_socket_url, ("ws", "wss"), "live_audio_required.websocket_url"),
-        (config.bot_image_url, ("http", "https"), "bot_image_url"),
-    ):
-        if url is not None and "{" not in urlsplit(url).netloc:
-            await check_url(url, schemes, settings, field=field)
+
+def _add_reads(router: APIRouter, context: Context) -> None:
+    Account = Annotated[str, Depends(context.account)]
+    service = context.service
+
+    @router.get(
+        "",
+        operation_id="list_bots",
+        summary="List bots",
+        responses=answers(shapes.BotList, 400),
+        openapi_extra={"parameters": _LIST_QUERY},
+    )
+    async def list_bots(request: Request, account: Account) -> Json:
+        """The account's bots, newest first, a page at a time."""
+        return Json(views.listing(await service.list(account, parse_list(request.query_params.multi_items()))))
+
+    @router.get(
+        "/{bot_id}/status",
+        operation_id="get_bot_status",
+        summary="Get a bot's status",
+        responses=answers(shapes.BotState, 404),
+    )
+    async def status(account: Account, bot_id: BotId) -> Json:
+        """Where a bot is in its life."""
+        return Json(views.status(await service.get(bot_id, account)))
+
+    @router.get("/{bot_id}/details", include_in_schema=False)
+    @router.get(
+        "/{bot_id}/detail",
+        operation_id="get_bot_detail",
+        summary="Get all that is known of a bot",
+        responses=answers(shapes.BotDetail, 404),
+    )
+    async def detail(account: Account, bot_id: BotId) -> Json:
+        """The request, when each stage was reached, who was there, and what has become of the recording."""
+        return Json(views.detail(await service.detail(bot_id, account)))
+
+    @router.get(
+        "/{bot_id}/summary",
+        operation_id="get_bot_summary",
+        summary="Get a summary of the meeting",
+        responses=answers(shapes.Summary, 202, 404),
+    )
+    async def summary(account: Account, bot_id: BotId) -> Json:
+        """Made by the language model when it is first asked for; 202 until then."""
+        text = await service.summary(bot_id, account)
+        return Json(views.detail(await service.detail(bot_id, account), text))
+
+
+def _add_log(router: APIRouter, context: Context) -> None:
+    Account = Annotated[str, Depends(context.account)]
+    service = context.service
+
+    @router.get(
+        "/{bot_id}/turns",
+        operation_id="get_bot_turns",
+        summary="Get the agent's answers",
+        responses=answers(shapes.Turns, 404),
+    )
+    async def turns(account: Account, bot_id: BotId) -> Json:
+        """One record per answer of the built-in agent: what was said and how long each stage took. Not in
+        MeetStream's API."""
+        return Json(views.turns(bot_id, await service.turns(bot_id, account)))
+
+    @router.get(
+        "/{bot_id}/events",
+        operation_id="get_bot_events",
+        summary="Get a bot's log",
+        responses=answers(shapes.Events, 404),
+    )
+    async def events(account: Account, bot_id: BotId) -> Json:
+        """All that happened to a bot, oldest first. Not in MeetStream's API."""
+        return Json(views.events(bot_id, await service.happenings(bot_id, account)))
+
+
+def _add_ends(router: APIRouter, context: Context) -> None:
+    Account = Annotated[str, Depends(context.account)]
+    service = context.service
+
+    async def remove_bot(account: Account, bot_id: BotId) -> Json:
+        """Make a bot leave, or cancel it before it joins; its recording is kept. Harmless when it has left.
+
+        MeetStream's reference says GET, its quickstart POST.
+        """
+        return Json(views.removed(await service.remove(bot_id, account)))
+
+    for method, operation in (("GET", "remove_bot"), ("POST", "remove_bot_by_post")):
+        router.add_api_route(
+            "/{bot_id}/remove_bot",
+            remove_bot,
+            methods=[method],
+            operation_id=operation,
+            summary="Remove a bot from its meeting",
+            responses=answers(shapes.Removed, 404, 409),
+        )
+
+    @router.delete(
+        "/{bot_id}/delete",
+        operation_id="delete_bot",
+        summary="Delete a bot and all it left",
+        responses=answers(shapes.Deleted, 404, 409),
+    )
+    async def delete(account: Account, bot_id: BotId) -> Json:
+        """Recordings, transcripts and everything else are gone for good; afterwards the bot is unknown."""
+        return Json(views.deleted(bot_id, await service.delete(bot_id, account)))

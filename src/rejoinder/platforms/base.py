@@ -22,6 +22,16 @@ class Ears:
     audio: Callable[[str, Pcm], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Which bot comes, and for the how-manieth time: a meeting that can be told shows an older coming out."""
+
+    bot_id: str
+    epoch: int
+    people_seen: bool = False
+    """Whether an earlier coming found anybody there."""
+
+
 class Meeting(Protocol):
     """A bot's place in one meeting. What happens arrives as events, the last of which is ``Ended``."""
 

@@ -1,25 +1,67 @@
-"""The application as a whole."""
+"""The application as a whole: what needs no key, and what it says of itself."""
 
 from __future__ import annotations
 
+import re
+
 from fastapi.testclient import TestClient
 
-
-def test_health_needs_no_key(client: TestClient) -> None:
-    answer = client.get("/healthz", headers={"Authorization": ""})
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+from .conftest import Serve
 
 
-def test_the_description(client: TestClient) -> None:
-    assert client.get("/docs").status_code == 200
+def test_the_description_is_of_what_there_is(client: TestClient) -> None:
     api = client.get("/openapi.json").json()
-    assert api["info"]["title"] == "rejoinder"
+    assert (api["info"]["title"], api["openapi"][:3]) == ("rejoinder", "3.1")
     paths = api["paths"]
     assert {*paths["/api/v1/bots/{bot_id}/remove_bot"]} == {"get", "post"}
     create = paths["/api/v1/bots/create_bot"]["post"]
-    assert create["security"] == [{"TokenAuth": []}]
     schema = create["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["meeting_link"]
     assert {"bot_name", "socket_connection_url", "live_audio_required", "agent"} <= {*schema["properties"]}
-    operations = [op["operationId"] for path in paths.values() for op in path.values()]
-    assert len(operations) == len({*operations})
+    assert [*create["responses"]][:9] == ["200", "201", "400", "401", "403", "409", "413", "421", "429"]
+    operations = [operation for path in paths.values() for operation in path.values()]
+    ids = [operation["operationId"] for operation in operations]
+    assert len(ids) == len({*ids}) > 25
+
+
+def test_every_operation_is_described(client: TestClient) -> None:
+    api = client.get("/openapi.json").json()
+    assert not {"HTTPValidationError", "ValidationError"} & {*api["components"]["schemas"]}
+    for path, item in api["paths"].items():
+        for method, operation in item.items():
+            assert operation["summary"], path
+            assert operation["description"], path
+            assert "422" not in operation["responses"]
+            named = {parameter["name"] for parameter in operation.get("parameters", ())}
+            assert {*re.findall(r"{(\w+)}", path)} <= named
+            wants_key = operation.get("security") == [{"TokenAuth": []}]
+            assert wants_key == path.startswith("/api/"), (method, path)
+            if wants_key:
+                assert {"401", "403", "429", "503"} <= {*operation["responses"]}
+            for status, response in operation["responses"].items():
+                if status[0] in "45" and status != "507" and "$ref" not in response:
+                    shape = response["content"]["application/json"]["schema"]
+                    assert shape == {"$ref": "#/components/schemas/Message"}, (path, status)
+
+
+def test_the_documentation_is_our_own(client: TestClient) -> None:
+    page = client.get("/docs", headers={"Authorization": ""})
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|style=|https?://", page.text)
+    for path in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+    assert client.get("/static/api/../app.py").status_code == 404
+    assert client.get("/static/api/nothing.js").status_code == 404
+
+
+def test_limits_of_an_account(serve: Serve) -> None:
+    client = serve(rate_limit_per_minute=3)
+    statuses = [client.get("/api/v1/bots").status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    answer = client.get("/api/v1/bots")
+    assert answer.json() == {"message": "Request was throttled."}
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert client.get("/api/v1/bots", headers={"Authorization": "Token other"}).status_code == 200
+    assert client.get("/healthz").status_code == 200

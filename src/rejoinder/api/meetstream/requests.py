@@ -7,33 +7,35 @@ MeetStream itself answers with 400, and what would silently not happen here.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rejoinder.api.meetstream.fields import MAX_LINK_CHARS, json_object, link, seconds, text, typed, whole
+from rejoinder.api.meetstream.leaving import parse_leave
+from rejoinder.api.meetstream.recording import parse_recording, post_call_provider
 from rejoinder.core.bot import AgentConfig, BotConfig
+from rejoinder.core.links import platform_of
 from rejoinder.errors import InvalidRequest
 from rejoinder.outgoing import parse_url
 
 DEFAULT_NAME = "rejoinder"
-DEFAULT_LOBBY_TIMEOUT_S = 600.0
-"""MeetStream's default waiting_room_timeout."""
 MAX_NAME_CHARS = 80
 """The longest name the room takes."""
 MAX_TEXT_CHARS = 10_000
 """The longest chat message the room takes."""
-MAX_LINK_CHARS = 2048
 MAX_PROMPT_CHARS = 20_000
-MAX_LOBBY_TIMEOUT_S = 1800.0
-"""MeetStream's longest waiting_room_timeout (Teams)."""
-STREAMING_PROVIDERS = (
-    "deepgram_streaming",
-    "assemblyai_streaming",
-    "meetstream_streaming",
-    "jigsawstack_streaming",
-    "meeting_captions",
-)
+MAX_ATTRIBUTES = 50
+MAX_ATTRIBUTES_BYTES = 65_536
+"""Of custom_attributes as JSON; they are part of every webhook and every row of a list."""
+MAX_DEDUPLICATION_CHARS = 2000
+MAX_RETRIES = 20
+MAX_AHEAD = timedelta(days=366)
+MAX_DISPLAY_S = 86_400.0
+MAX_TOKEN_URL_CHARS = 4096
 
-# The top-level fields MeetStream's clients send and their JSON types. `null` counts as left out.
+# The top-level fields that clients send and their JSON types. `null` counts as left out. `agent`, `callback_retries`
+# and `record` are ours.
 FIELDS: dict[str, str] = {
     "meeting_link": "string",
     "meeting_url": "string",
@@ -41,7 +43,9 @@ FIELDS: dict[str, str] = {
     "bot_message": "string",
     "bot_image_url": "string",
     "callback_url": "string",
+    "callback_retries": "integer",
     "join_at": "string",
+    "record": "boolean",
     "video_required": "boolean",
     "audio_required": "boolean",
     "audio_separate_streams": "boolean",
@@ -61,65 +65,77 @@ FIELDS: dict[str, str] = {
     "teams": "object",
     "transcription": "object",
 }
-_TYPES: dict[str, tuple[type, str]] = {
-    "string": (str, "a string"),
-    "boolean": (bool, "true or false"),
-    "object": (dict, "an object"),
-    "array": (list, "an array"),
-}
 
 
 def parse_create(body: object, now: datetime) -> BotConfig:
     """Read the body of a create call. ``now`` is only compared with ``join_at``. Raises InvalidRequest."""
-    if not isinstance(body, dict):
-        raise InvalidRequest("The body must be a JSON object.")
+    body = json_object(body)
     for name, kind in FIELDS.items():
-        _typed(body, name, kind)
-    _check_join_at(_typed(body, "join_at", "string"), now)
+        typed(body, name, kind)
+    meeting_link = _meeting_link(body)
+    recording = parse_recording(body)
     _check_zoom(body)
-    _check_live_transcription(body)
-    callback = _text(body, "callback_url", MAX_LINK_CHARS)
-    if callback is not None:
-        parse_url(callback, ("http", "https"), "callback_url")
-    image = _text(body, "bot_image_url", MAX_LINK_CHARS)
-    if image is not None:
-        parse_url(image, ("http", "https"), "bot_image_url")
     return BotConfig(
-        meeting_link=_meeting_link(body),
-        bot_name=_text(body, "bot_name", MAX_NAME_CHARS) or DEFAULT_NAME,
-        bot_message=_text(body, "bot_message", MAX_TEXT_CHARS),
-        bot_image_url=image,
+        meeting_link=meeting_link,
+        bot_name=text(body, "bot_name", MAX_NAME_CHARS) or DEFAULT_NAME,
+        bot_message=text(body, "bot_message", MAX_TEXT_CHARS),
+        bot_image_url=link(body, "bot_image_url"),
         control_socket_url=_socket_url(body, "socket_connection_url"),
         audio_socket_url=_socket_url(body, "live_audio_required"),
+        callback_url=link(body, "callback_url"),
+        callback_retries=whole(body, "callback_retries", 0, MAX_RETRIES),
+        participant_webhooks=recording.participant_webhooks,
+        live_transcript=recording.live_transcript,
+        transcript=recording.transcript,
         agent=_agent(body),
-        lobby_timeout_s=_lobby_timeout(body),
-        custom_attributes=body.get("custom_attributes") or {},
+        leave=parse_leave(body, platform_of(meeting_link)),
+        join_at=_join_at(text(body, "join_at", 100), now),
+        record=body.get("record") is not False,
+        audio_separate_streams=recording.audio_separate_streams,
+        video_required=body.get("video_required") is not False,
+        retention_hours=recording.retention_hours,
+        deduplication_key=_deduplication_key(body),
+        custom_attributes=_attributes(body),
         request=body,
     )
 
 
-def _typed(body: dict[str, Any], name: str, kind: str, path: str = "") -> Any:
-    """``body[name]``, None if left out. Raises if its JSON type is another."""
-    value = body.get(name)
-    wanted, words = _TYPES[kind]
-    if value is not None and not isinstance(value, wanted):
-        raise InvalidRequest(f"{path}{name} must be {words}", field=f"{path}{name}")
-    return value
+def parse_transcribe(body: object) -> tuple[str, dict[str, Any], str | None]:
+    """Read a transcribe call: the provider, its options, and where its one webhook goes. Raises InvalidRequest."""
+    body = json_object(body)
+    provider = post_call_provider(body)
+    return provider.provider, provider.options, link(body, "callback_url")
 
 
-def _text(body: dict[str, Any], name: str, longest: int, path: str = "") -> str | None:
-    """A string without the space around it; None if left out or blank, which some clients send for "none"."""
-    value = (_typed(body, name, "string", path) or "").strip()
-    if len(value) > longest:
-        raise InvalidRequest(f"{path}{name} may have at most {longest} characters", field=f"{path}{name}")
-    return value or None
+def parse_message(body: object) -> str:
+    """Read a send_message call: the text. Raises InvalidRequest."""
+    body = json_object(body)
+    typed(body, "metadata", "object")
+    message = text(body, "message", MAX_TEXT_CHARS)
+    if message is None:
+        raise InvalidRequest("message is required.", field="message")
+    return message
+
+
+def parse_image(body: object) -> tuple[str, float | None]:
+    """Read a send_image call: the picture's URL, and for how many seconds it is shown (None: until the next).
+
+    Raises InvalidRequest.
+    """
+    body = json_object(body)
+    typed(body, "metadata", "object")
+    url = link(body, "img_url")
+    if url is None:
+        raise InvalidRequest("img_url is required.", field="img_url")
+    shown = seconds(body, "display_duration")
+    return url, None if shown is None else min(shown, MAX_DISPLAY_S)
 
 
 def _meeting_link(body: dict[str, Any]) -> str:
-    link = _text(body, "meeting_link", MAX_LINK_CHARS) or _text(body, "meeting_url", MAX_LINK_CHARS)
-    if link is None:
+    found = text(body, "meeting_link", MAX_LINK_CHARS) or text(body, "meeting_url", MAX_LINK_CHARS)
+    if found is None:
         raise InvalidRequest("meeting_link is required.", field="meeting_link")
-    return link
+    return found
 
 
 def _socket_url(body: dict[str, Any], name: str) -> str | None:
@@ -129,7 +145,7 @@ def _socket_url(body: dict[str, Any], name: str) -> str | None:
         return None
     field = name
     if isinstance(value, dict):
-        value = _typed(value, "websocket_url", "string", f"{name}.") or ""
+        value = typed(value, "websocket_url", "string", f"{name}.") or ""
         field = f"{name}.websocket_url"
     if not isinstance(value, str):
         raise InvalidRequest(f'{name} must be an object {{"websocket_url": "wss://..."}}', field=name)
@@ -142,7 +158,7 @@ def _socket_url(body: dict[str, Any], name: str) -> str | None:
 
 def _agent(body: dict[str, Any]) -> AgentConfig | None:
     """The built-in agent runs when it is named by ``agent_config_id`` or described by ``agent``."""
-    config_id = _text(body, "agent_config_id", 200)
+    config_id = text(body, "agent_config_id", 200)
     if config_id not in (None, "default"):
         raise InvalidRequest(
             'agent_config_id: there is no such agent configuration. "default" is the built-in agent; '
@@ -156,96 +172,67 @@ def _agent(body: dict[str, Any]) -> AgentConfig | None:
     for key in agent:
         if key not in known:
             raise InvalidRequest(f"agent.{key} is not known; there are {', '.join(known)}", field=f"agent.{key}")
-    answer = _typed(agent, "answer", "string", "agent.")
+    answer = typed(agent, "answer", "string", "agent.")
     if answer not in (None, "auto", "addressed", "always"):
         raise InvalidRequest('agent.answer must be "auto", "addressed" or "always"', field="agent.answer")
-    mirror = _typed(agent, "chat_mirror", "boolean", "agent.")
+    mirror = typed(agent, "chat_mirror", "boolean", "agent.")
     return AgentConfig(
         answer=answer or "auto",
-        greeting=_text(agent, "greeting", MAX_TEXT_CHARS, "agent."),
-        prompt=_text(agent, "prompt", MAX_PROMPT_CHARS, "agent."),
+        greeting=text(agent, "greeting", MAX_TEXT_CHARS, "agent."),
+        prompt=text(agent, "prompt", MAX_PROMPT_CHARS, "agent."),
         chat_mirror=True if mirror is None else mirror,
     )
 
 
-def _lobby_timeout(body: dict[str, Any]) -> float:
-    """``automatic_leave.waiting_room_timeout``; the two limits MeetStream enforces are enforced on the way."""
-    leave = body.get("automatic_leave") or {}
-    for name in ("no_one_joined_timeout", "everyone_left_timeout", "voice_inactivity_timeout"):
-        _seconds(leave, name)
-    _typed(leave, "bot_detection", "object", "automatic_leave.")
-    longest = _seconds(leave, "in_call_recording_timeout")
-    if longest is not None and longest < 600:
-        raise InvalidRequest(
-            "in_call_recording_timeout must be at least 600 seconds",
-            field="automatic_leave.in_call_recording_timeout",
-        )
-    permission = _seconds(leave, "recording_permission_denied_timeout")
-    if permission is not None and not 60 <= permission <= 300:
-        limit = "must not exceed 300 seconds" if permission > 300 else "must be at least 60 seconds"
-        raise InvalidRequest(
-            f"recording_permission_denied_timeout {limit}",
-            field="automatic_leave.recording_permission_denied_timeout",
-        )
-    waiting = _seconds(leave, "waiting_room_timeout")
-    return DEFAULT_LOBBY_TIMEOUT_S if waiting is None else min(waiting, MAX_LOBBY_TIMEOUT_S)
-
-
-def _seconds(leave: dict[str, Any], name: str) -> float | None:
-    value = leave.get(name)
+def _join_at(value: str | None, now: datetime) -> float | None:
+    """Unix seconds. A time that has come, and none, mean "now" (None). A time without a zone is UTC."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        field = f"automatic_leave.{name}"
-        raise InvalidRequest(f"{field} must be a number of seconds above 0", field=field)
-    return float(value)
-
-
-def _check_join_at(text: str | None, now: datetime) -> None:
-    """A time that has come means "now"; a bot that joins early without a word would be worse than an error."""
-    if not text or not text.strip():
-        return
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(value)
     except ValueError:
         raise InvalidRequest("join_at must be a time such as 2026-09-01T10:00:00Z", field="join_at") from None
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    if at > now + timedelta(minutes=1):
+    if at <= now:
+        return None
+    if at > now + MAX_AHEAD:
+        raise InvalidRequest("join_at must be within a year from now", field="join_at")
+    return at.timestamp()
+
+
+def _deduplication_key(body: dict[str, Any]) -> str | None:
+    """Taken as it is, with any space around it."""
+    key = typed(body, "deduplication_key", "string")
+    if key is None:
+        return None
+    printable = all(" " <= character <= "~" for character in key)
+    if not 1 <= len(key) <= MAX_DEDUPLICATION_CHARS or not printable:
         raise InvalidRequest(
-            "join_at: this server cannot schedule bots for later; leave it out to join now",
-            field="join_at",
-            code="unsupported",
+            f"deduplication_key must be 1 to {MAX_DEDUPLICATION_CHARS} printable ASCII characters",
+            field="deduplication_key",
         )
+    return str(key)
+
+
+def _attributes(body: dict[str, Any]) -> dict[str, Any]:
+    given = typed(body, "custom_attributes", "object") or {}
+    if len(given) > MAX_ATTRIBUTES:
+        raise InvalidRequest(f"custom_attributes may have at most {MAX_ATTRIBUTES} keys", field="custom_attributes")
+    if len(json.dumps(given)) > MAX_ATTRIBUTES_BYTES:
+        raise InvalidRequest(
+            f"custom_attributes may have at most {MAX_ATTRIBUTES_BYTES} bytes as JSON", field="custom_attributes"
+        )
+    return dict(given)
 
 
 def _check_zoom(body: dict[str, Any]) -> None:
-    zoom = body.get("zoom") or {}
+    """MeetStream's rules for Zoom's tokens: at most one URL, https, up to 4096 characters."""
+    zoom = typed(body, "zoom", "object") or {}
     if body.get("use_zoom_obf") or zoom.get("use_zoom_obf"):
         raise InvalidRequest("use_zoom_obf is no longer supported", field="use_zoom_obf")
-    if zoom.get("zak_url") and zoom.get("obf_url"):
+    urls = {name: text(zoom, name, MAX_TOKEN_URL_CHARS, "zoom.") for name in ("zak_url", "obf_url")}
+    if all(urls.values()):
         raise InvalidRequest("Pass only one of zoom.zak_url or zoom.obf_url", field="zoom")
-
-
-def _check_live_transcription(body: dict[str, Any]) -> None:
-    """A webhook for live transcripts needs a streaming provider: MeetStream's rule.
-
-    It stands in ``recording_config.transcript.provider.<name>``; MeetStream's article puts it in
-    ``live_transcription_required.provider.name``.
-    """
-    recording = body.get("recording_config") or {}
-    transcript = _typed(recording, "transcript", "object", "recording_config.") or {}
-    providers = _typed(transcript, "provider", "object", "recording_config.transcript.") or {}
-    live = body.get("live_transcription_required") or {}
-    path = "live_transcription_required."
-    webhook = _text(live, "webhook_url", MAX_LINK_CHARS, path)
-    own = live.get("provider")
-    named = own.get("name") if isinstance(own, dict) else own
-    if webhook is None:
-        return
-    parse_url(webhook, ("http", "https"), f"{path}webhook_url")
-    if named not in STREAMING_PROVIDERS and not any(name in providers for name in STREAMING_PROVIDERS):
-        raise InvalidRequest(
-            "live_transcription_required.webhook_url is provided but no streaming provider found. "
-            f"Use one of: {', '.join(STREAMING_PROVIDERS)}",
-            field=f"{path}webhook_url",
-        )
+    for name, url in urls.items():
+        if url is not None and not url.startswith("https://"):
+            raise InvalidRequest(f"zoom.{name} must start with https://", field=f"zoom.{name}")

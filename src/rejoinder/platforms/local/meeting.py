@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from rejoinder.core.participant import Participant
 from rejoinder.media.frame import Pcm, Rgb
-from rejoinder.platforms.base import Ears
+from rejoinder.platforms.base import Ears, Stay
 from rejoinder.room.peer import Engine
 from rejoinder.room.seat import Seat
 
@@ -41,9 +41,16 @@ def _port(port: int | None, scheme: str) -> int:
 class LocalMeeting:
     """A bot's seat in a built-in room. ``signalling`` is the server's websocket base, ``ws://host:port``."""
 
-    def __init__(self, engine: Engine, signalling: str, room: str, name: str, ears: Ears) -> None:
+    def __init__(self, engine: Engine, signalling: str, room: str, name: str, ears: Ears, stay: Stay) -> None:
         self._seat = Seat(
-            engine, f"{signalling}/room/{room}/ws", name, kind="bot", on_event=ears.event, on_audio=ears.audio
+            engine,
+            f"{signalling}/room/{room}/ws",
+            name,
+            kind="bot",
+            key=stay.bot_id,
+            epoch=stay.epoch,
+            on_event=ears.event,
+            on_audio=ears.audio,
         )
 
     @property
