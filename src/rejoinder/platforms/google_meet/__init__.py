@@ -1,0 +1,1 @@
+"""Google Meet, joined in a browser."""
