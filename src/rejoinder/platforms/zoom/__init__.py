@@ -1,0 +1,1 @@
+"""Zoom, joined as a guest in its web client."""
