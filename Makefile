@@ -35,6 +35,7 @@ bench: setup  ## All benches, or one: make bench NAME=live_loop
 	$(BIN)/python -m bench $(NAME)
 
 $(VENV)/.browser: $(VENV)/.ready
-	command -v chromium >/dev/null && command -v openssl >/dev/null \
-		|| { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq chromium openssl; }
+	{ command -v chromium && command -v openssl && command -v janus && ls -d /usr/lib/postgresql/*/bin/postgres \
+		/usr/share/janus/demos; } >/dev/null 2>&1 \
+		|| { $(ROOT) apt-get update -qq && $(ROOT) apt-get install -y -qq chromium openssl postgresql janus janus-demos; }
 	touch $@
