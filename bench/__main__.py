@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("room_audio", "mouth_to_ear", "live_loop")
+BENCHES = (
+    "room_audio",
+    "mouth_to_ear",
+    "live_loop",
+    "recorder",
+    "attendee_audio",
+    "browser_bot",
+    "kill_worker",
+    "scheduled_burst",
+    "api_scale",
+)
 
 
 def main(names: list[str]) -> int:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,16 @@ def table(rows: Sequence[tuple[str, Any]], title: str) -> None:
     for label, value in rows:
         shown = ", ".join(f"{key} {figure:g}" for key, figure in value.items()) if isinstance(value, dict) else value
         print(f"  {label:<44} {shown}")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found, place = [pid], 0
+    while place < len(found):
+        for children in Path(f"/proc/{found[place]}/task").glob("*/children"):
+            found += [int(child) for child in children.read_text().split()]
+        place += 1
+    return found
 
 
 def cpu_seconds(pid: int) -> float:
@@ -92,10 +102,18 @@ class Served:
         async with self.http.get(f"{self.url}{path}") as response:
             return await response.json()
 
+    async def until_status(self, bot: str, wanted: str, within_s: float) -> None:
+        """Wait until a bot has a status."""
+        end = asyncio.get_running_loop().time() + within_s
+        while (found := (await self.get(f"/api/v1/bots/{bot}/status"))["status"]) != wanted:
+            if asyncio.get_running_loop().time() > end:
+                raise RuntimeError(f"the bot is {found}, not {wanted}")
+            await asyncio.sleep(0.1)
+
 
 @asynccontextmanager
-async def serve(data: Path, *, agent: bool) -> AsyncIterator[Served]:
-    """``rejoinder serve`` on a free port, in a process of its own."""
+async def serve(data: Path, *, agent: bool, settings: Mapping[str, str] | None = None) -> AsyncIterator[Served]:
+    """``rejoinder serve`` on a free port, in a process of its own. ``settings``: more ``REJOINDER_`` variables."""
     port, key = free_port(), secrets.token_hex(8)
     environment = {
         **os.environ,
@@ -104,6 +122,7 @@ async def serve(data: Path, *, agent: bool) -> AsyncIterator[Served]:
         "REJOINDER_DATA_DIR": str(data),
         "REJOINDER_ALLOW_LOOPBACK_URLS": "1",
         "REJOINDER_LOG_LEVEL": "ERROR",
+        **{f"REJOINDER_{name}": value for name, value in (settings or {}).items()},
     }
     command = [sys.executable, "-m", "rejoinder", "serve", *([] if agent else ["--no-agent"])]
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=sys.stderr)

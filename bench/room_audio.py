@@ -11,8 +11,8 @@ server run here, on one clock.
     chirp's first sample at the person's ear. A block of audio that comes out of the jitter buffer is heard from then
     on, sample after sample, as through a loudspeaker.
 ``flush_ms``: from sending ``interrupt`` in the middle of a clip to the last audible sample (over -40 dBFS) at the ear.
-``cpu_core_per_bot``, ``rss_mb_per_bot``: the server process with six bots less the one with none, over six. Each bot is
-    in a room of its own with one person who speaks all the time, and sends audio to its own socket.
+``cpu_core_per_bot``, ``rss_mb_per_bot``: server and worker process with six bots less those with none, over six. Each
+    bot is in a room of its own with one person who speaks all the time, and sends audio to its own socket.
 ``sinad_db``: 1 kHz at -6 dBFS through the bot's mouth, before the codec; the worst of the rates.
 
 Sound cards are in none of these figures.
@@ -41,7 +41,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 
-from bench.harness import Served, cpu_seconds, rss_mb, serve, spread, table, write
+from bench.harness import Served, cpu_seconds, family, rss_mb, serve, spread, table, write
 from rejoinder import plugins
 from rejoinder.media.frame import FRAME_SAMPLES, MEETING_RATE, Pcm
 from rejoinder.media.inlet import Inlet
@@ -239,17 +239,18 @@ async def delays(served: Served, user: User, rounds: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Load:
-    """What the server process needs: cores and MB."""
+    """What the server and its worker process need: cores and MB."""
 
     cores: float
     rss: float
 
 
 async def load(pid: int, seconds: float) -> Load:
-    before, loop = cpu_seconds(pid), asyncio.get_running_loop()
-    began = loop.time()
+    processes, loop = family(pid), asyncio.get_running_loop()
+    before, began = sum(map(cpu_seconds, processes)), loop.time()
     await asyncio.sleep(seconds)
-    return Load((cpu_seconds(pid) - before) / (loop.time() - began), rss_mb(pid))
+    spent = sum(map(cpu_seconds, processes)) - before
+    return Load(spent / (loop.time() - began), sum(map(rss_mb, processes)))
 
 
 async def cost(user: User, seconds: float, *, audio: bool) -> tuple[Load, Load]:
