@@ -145,6 +145,39 @@ def demo(
 
 
 @app.command()
+def doctor(
+    meeting: Annotated[str | None, typer.Option(help="Join this meeting, say what is seen, and leave.")] = None,
+    name: Annotated[str, typer.Option(help="The bot's name in it.")] = "rejoinder doctor",
+    seconds: Annotated[float, typer.Option(help="How long to stay.")] = 20.0,
+) -> None:
+    """Look at every part of this installation, and, with --meeting, try a real join and keep evidence."""
+    from rejoinder.doctor import Visit, examine
+
+    settings = _settings(None, None, log_level="WARNING")
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+
+    async def look() -> bool:
+        well = True
+        async for finding in examine(settings):
+            well &= finding.well
+            out.print(f"{'well ' if finding.well else 'WRONG'}  {finding.part}: {finding.seen}")
+        return well
+
+    async def visit(link: str) -> bool:
+        stay = Visit(settings, link, name, out.print)
+        inside = await stay.run(seconds)
+        if stay.evidence.exists():
+            out.print(f"evidence: {stay.evidence}")
+        return inside
+
+    well = _run(look())
+    if meeting is not None:
+        well = _run(visit(meeting))
+    if not well:
+        raise typer.Exit(1)
+
+
+@app.command()
 def trace(
     bot: Annotated[str, typer.Argument(help="The bot's id.")],
     png: Annotated[Path | None, typer.Option(help="Draw the waterfalls into this file.")] = None,
@@ -179,9 +212,13 @@ async def _turns(url: str, bot: str, key: str | None) -> list[dict[str, Any]]:
 
 
 @keys_app.command("create")
-def create_key(name: str, account: Annotated[str, typer.Option(help="Whose bots it may see.")] = "default") -> None:
+def create_key(
+    name: str,
+    account: Annotated[str, typer.Option(help="Whose bots it may see.")] = "default",
+    dialect: Annotated[str | None, typer.Option(help="Whose API its owner speaks: meetstream or attendee.")] = None,
+) -> None:
     """Make an API key. It is shown once; only its hash is kept."""
-    typer.echo(_run(_with_keys(lambda keys: keys.create(name, account))))
+    typer.echo(_run(_with_keys(lambda keys: keys.create(name, account, dialect))))
 
 
 @keys_app.command("list")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from rejoinder.agent.agent import Services
 from rejoinder.agent.base import LanguageModel, SpeechScorer, Transcriber, TurnModel, Voice
+from rejoinder.browser.chromium import Browsers
+from rejoinder.core.bot import Bot
 from rejoinder.errors import InvalidRequest
 from rejoinder.platforms.base import Ears, Meeting, Stay
+from rejoinder.platforms.browser import BrowserMeeting
+from rejoinder.platforms.driver import Driver, JoinConfig
 from rejoinder.platforms.local.meeting import LocalMeeting, room_of
 from rejoinder.room.peer import Engine
 from rejoinder.settings import Settings
@@ -54,27 +59,58 @@ def _port_range(ports: str | None) -> tuple[int, int] | None:
     return int(low), int(high)
 
 
-def meetings(settings: Settings, rtc: Engine) -> Callable[[str, str, Ears, Stay], Meeting]:
-    """A function that opens the meeting a link names."""
-    signalling = f"ws://127.0.0.1:{settings.port}" if settings.public_url is None else _websocket(settings.base_url)
+def drivers(settings: Settings) -> list[Driver]:
+    """The platforms joined in a browser: those built in, and those of installed packages (entry points of the group
+    ``rejoinder.platforms``, each a function from Settings to a driver)."""
+    from rejoinder.platforms.google_meet import platform as google_meet
+    from rejoinder.platforms.teams import platform as teams
+    from rejoinder.platforms.zoom import platform as zoom
 
-    def open_meeting(link: str, name: str, ears: Ears, stay: Stay) -> Meeting:
-        room = room_of(link, settings.base_url)
-        if room is None:
-            raise InvalidRequest(f"not a meeting known here: {link}", field="meeting_link")
-        return LocalMeeting(rtc, signalling, room, name, ears, stay)
+    strangers = [point.load()(settings) for point in entry_points(group="rejoinder.platforms")]
+    return [google_meet.driver(settings), teams.driver(settings), zoom.driver(settings), *strangers]
 
-    return open_meeting
+
+class Meetings:
+    """Opens the meeting a link names. Call it on the event loop of the bots; :meth:`close` ends its browsers."""
+
+    def __init__(self, settings: Settings, rtc: Engine) -> None:
+        self._settings = settings
+        self._rtc = rtc
+        self._drivers = drivers(settings)
+        self._browsers: Browsers | None = None
+        public = settings.public_url is not None
+        self._signalling = _websocket(settings.base_url) if public else f"ws://127.0.0.1:{settings.port}"
+
+    def __call__(self, bot: Bot, ears: Ears, stay: Stay) -> Meeting:
+        """A meeting not yet joined. Raises InvalidRequest for a link that leads nowhere known."""
+        config = bot.config
+        room = room_of(config.meeting_link, self._settings.base_url)
+        if room is not None:
+            return LocalMeeting(self._rtc, self._signalling, room, config.bot_name, ears, stay)
+        driver = next((known for known in self._drivers if known.matches(config.meeting_link)), None)
+        if driver is None:
+            raise InvalidRequest(f"not a meeting known here: {config.meeting_link}", field="meeting_link")
+        if self._browsers is None:
+            self._browsers = Browsers(self._settings)
+        captions = config.transcript is not None and config.transcript.provider == "meeting_captions"
+        join = JoinConfig(config.meeting_link, config.bot_name, captions=captions)
+        return BrowserMeeting(driver, join, ears, stay, self._browsers, self._settings)
+
+    async def close(self) -> None:
+        """End the browsers."""
+        if self._browsers is not None:
+            await self._browsers.close()
 
 
 def known_meeting(settings: Settings) -> Callable[[str], None]:
     """A function that raises InvalidRequest for a link that leads to no meeting this server can join."""
+    known = drivers(settings)
 
     def check(link: str) -> None:
-        if room_of(link, settings.base_url) is None:
+        if room_of(link, settings.base_url) is None and not any(driver.matches(link) for driver in known):
             raise InvalidRequest(
-                "meeting_link is not a meeting known here: expected a room of this server, "
-                f"{settings.base_url}/room/<name>",
+                "meeting_link is not a meeting known here: expected a Google Meet, Zoom or Teams link, or a room of "
+                f"this server, {settings.base_url}/room/<name>",
                 field="meeting_link",
                 code="unknown_meeting",
             )

@@ -13,6 +13,7 @@ from rejoinder import plugins, tracing
 from rejoinder.agent.agent import Services
 from rejoinder.app.stores import Stores, host_id
 from rejoinder.control.aftermath import Aftermath
+from rejoinder.control.output import Output
 from rejoinder.control.worker import Work
 from rejoinder.engine.dbos_runner import DbosRunner, RunnerOptions
 from rejoinder.engine.supervisor import announce
@@ -49,6 +50,7 @@ class Worker:
         self._load = load
         self._sender = Sender(stores.settings)
         self._work: Work | None = None
+        self._meetings: plugins.Meetings | None = None
 
     @property
     def worker_id(self) -> str:
@@ -69,14 +71,21 @@ class Worker:
         )
         courier = Courier(SqlOutbox(stores.database), self._sender.send, poll_s=COURIER_POLL_S)
         work = self._work = Work(
-            stores.database, stores.ledger, stores.spool, stores.cleaner, aftermath, courier, self.media
+            stores.database,
+            stores.ledger,
+            stores.spool,
+            stores.cleaner,
+            aftermath,
+            courier,
+            self.media,
+            Output(stores.blobs, self.media),
         )
         options = RunnerOptions(
             host_id(settings.data_dir), settings.capacity, beat_s=settings.heartbeat_s, lease_s=settings.lease_s
         )
         self.runner = DbosRunner(stores.database, work, work.handlers, options)
         work.owner = lambda: self.worker_id
-        meetings = plugins.meetings(settings, plugins.engine(settings))
+        meetings = self._meetings = plugins.Meetings(settings, plugins.engine(settings))
         work.start(Parts(settings, meetings, self.services, live, stores.spool_folder))
         stores.bots.poke = work.hurry
         announce(self.runner.worker_id)
@@ -90,6 +99,8 @@ class Worker:
         if self._work is not None:
             await self._work.close()
         await self._sender.close()
+        if self._meetings is not None:
+            await self.media.run(self._meetings.close())
         if self.services is not None:
             await self.media.run(_close(self.services))
         self.media.stop()

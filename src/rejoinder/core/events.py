@@ -46,11 +46,12 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The bot's stay is over. ``reason``: left, denied, removed, ended, lost, or replaced (another worker runs the bot
-    now)."""
+    """The bot's stay is over. ``reason``: left, denied, lobby_timeout, removed, ended, lost, or replaced (another
+    worker runs the bot now). ``cause``: a more exact word for it (:data:`rejoinder.core.outcome.Reason`), if known."""
 
     reason: str
     message: str
+    cause: str | None = None
 
 
 LabelSource = Literal["track", "csrc", "dom", "captions", "mixed"]

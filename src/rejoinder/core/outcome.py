@@ -21,11 +21,10 @@ Reason = Literal[
     "crashed",
     "lost",
 ]
-"""left: we went. denied: people said no. lobby_timeout: nobody answered the knock. login_required: only signed-in guests.
-captcha: the platform asks for a proof of being human. not_started: the host is not there yet. ended: the meeting is
-over. removed: someone put the bot out. host_ended: the host ended it for all. wall: the platform does not let this
-client in. network: the platform cannot be reached. not_found: no such meeting. crashed: the browser or its page died.
-lost: the page does not do what it should, and nobody knows why."""
+"""Of the less plain ones: lobby_timeout: nobody answered the knock. login_required: only signed-in guests. captcha:
+the platform asks whether a human is there. not_started: the host is not there yet. host_ended: the host ended it for
+all. wall: the platform does not let this client in. network: the platform cannot be reached. crashed: the browser or
+its page died. lost: the page does not do what it should, and nobody knows why."""
 
 _PAUSES_S: dict[Reason, tuple[float, ...]] = {
     # A host who is late: every 15 s for 10 minutes.

@@ -38,6 +38,9 @@ class Mouth:
         on_finished: Callable[[Played, float], None] | None = None,
     ) -> None:
         self.playout = Playout()
+        self.drop: Callable[[], bool] | None = None
+        """For a meeting that holds some milliseconds back: asked to let go of them when all is cleared. True: it does,
+        and fades what people hear."""
         self._write = write
         self._continuous = continuous
         self._on_started = on_started
@@ -73,7 +76,8 @@ class Mouth:
 
     def clear(self) -> list[Played]:
         """Fall silent at once, forget everything, say what was heard."""
-        report = self.playout.clear()
+        dropped = self.drop is not None and self.drop()
+        report = self.playout.clear(fade=not dropped)
         self._wake()
         return report
 

@@ -145,9 +145,14 @@ class Playout:
         self._paused = False
         self._fade = None
 
-    def clear(self) -> list[Played]:
-        """Fall silent within one frame and forget everything; says what of each clip was given to people."""
-        if not self._paused:
+    def clear(self, *, fade: bool = True) -> list[Played]:
+        """Fall silent within one frame and forget everything; says what of each clip was given to people.
+
+        ``fade=False``: at once, for a meeting that fades by itself.
+        """
+        if not fade:
+            self._fade = None
+        elif not self._paused:
             self._start_fade()
         report = [
             Played(clip.id, clip.played, clip.played + clip.waiting, whole=clip.closed and not clip.waiting)

@@ -48,6 +48,11 @@ class Meeting(Protocol):
         """Say 20 ms of 48 kHz mono audio now; the caller keeps the pace."""
         ...
 
+    def drop(self) -> bool:
+        """Let go of what was written and is not yet on its way to people. Whether there may have been any: then people
+        hear it fade, and the next frame written begins anew."""
+        ...
+
     def show(self, image: Rgb | None) -> None:
         """Show a picture as video, or none."""
         ...

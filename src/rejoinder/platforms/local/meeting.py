@@ -63,6 +63,10 @@ class LocalMeeting:
     def write(self, pcm: Pcm) -> None:
         self._seat.write(pcm)
 
+    def drop(self) -> bool:
+        """Nothing waits here: each frame goes out as it is written."""
+        return False
+
     def show(self, image: Rgb | None) -> None:
         self._seat.show(image)
 
