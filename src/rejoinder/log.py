@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 from rejoinder.settings import Settings
+
+
+class Unfailing:
+    """A stream that loses what cannot be written: a full disk or a closed pipe behind the log fails nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, if it can be."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if it can be."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure(settings: Settings) -> None:
@@ -31,7 +51,7 @@ def configure(settings: Settings) -> None:
         if settings.log_format == "json"
         else [*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(

@@ -36,8 +36,8 @@ RESTART = Retry(first_s=0.5, most_s=30.0, tries=2**31)
 def restart_pause(worked_s: float, young_deaths: int) -> tuple[float, int]:
     """How long to wait before a dead process is started again, and the new count of deaths at a young age in a row.
 
-    ``worked_s``: since it was ready; 0 if it never was. One that had been working for a while is started at once, and so
-    is one that died young for the first time.
+    ``worked_s``: since it was ready; 0 if it never was. One that had been working for a while is started at once, and
+    so is one that died young for the first time.
     """
     if worked_s >= YOUNG_S:
         return 0.0, 0

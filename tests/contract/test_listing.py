@@ -1,0 +1,74 @@
+"""Finding bots, on every kind of database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rejoinder.control.reading import Reading
+from rejoinder.control.service import ListQuery
+from rejoinder.core.bot import Bot, BotConfig, BotStatus
+from rejoinder.storage import tables as t
+from rejoinder.storage.database import Database, database_url
+from rejoinder.storage.rows import bot_row
+from servers import Postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return database_url(None, tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return database_url(server.url(), tmp_path)
+
+
+def bot(number: int, at: float) -> Bot:
+    attributes: dict[str, Any] = {"n": number, "even": number % 2 == 0, "word": f"w{number % 3}", "none": None}
+    made = Bot(f"bot-{number}", "acme", BotConfig("http://room/x", custom_attributes=attributes), at, updated_at=at)
+    made.status = BotStatus.DONE if number < 6 else BotStatus.RECORDING
+    return made
+
+
+def test_bots_are_found_and_paged(url: str) -> None:
+    async def scene() -> None:
+        database = Database(url)
+        # Three of each time: the page's end falls between bots of the same moment.
+        bots = [bot(number, 1000.0 + number // 3) for number in range(10)]
+        async with database.begin() as connection:
+            await connection.run_sync(t.metadata.create_all)
+            await connection.execute(t.bots.insert(), [{**bot_row(each), "told": {}} for each in bots])
+        reading = Reading(database)
+
+        async def found(**query: Any) -> list[str]:
+            return [each.id[4:] for each in (await reading.list("acme", ListQuery(**query))).bots]
+
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = await reading.list("acme", ListQuery(limit=2, cursor=cursor))
+            seen += [each.id[4:] for each in page.bots]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert seen == [str(number) for number in range(9, -1, -1)]
+        assert await found(attributes={"n": 4}) == ["4"]
+        assert await found(attributes={"n": "4"}) == []
+        assert await found(attributes={"even": True, "word": "w0"}) == ["6", "0"]
+        assert len(await found(attributes={"none": None})) == 10
+        assert await found(attributes={"missing": None}) == []
+        assert await found(status=BotStatus.RECORDING) == ["9", "8", "7", "6"]
+        assert await found(created_from=1002.0, created_to=1003.0) == ["8", "7", "6"]
+        assert (await reading.list("other", ListQuery())).bots == []
+        await database.close()
+
+    asyncio.run(scene())
