@@ -24,7 +24,7 @@ from websockets.http11 import Request, Response
 from rejoinder.bridges import socket as user_socket
 from rejoinder.bridges.meetstream.audio import encode_frame
 from rejoinder.bridges.meetstream.control import CommandError, decode, interrupted, ready, usermsg
-from rejoinder.bridges.socket import Connected, GaveUp, Lost, SocketState, UserSocket
+from rejoinder.bridges.socket import Connected, GaveUp, Lost, Manner, SocketState, UserSocket
 from rejoinder.core.commands import (
     BotCommand,
     ClearAudio,
@@ -58,7 +58,7 @@ class Session:
             greeting=lambda: ready(BOT, "p7"),
             on_message=self.take,
             on_state=self.states.append,
-            prefix_bot_id=prefix,
+            manner=Manner(prefix_bot_id=prefix),
         )
         self.socket.start()
 

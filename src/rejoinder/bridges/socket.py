@@ -1,14 +1,14 @@
 """The one outbound websocket: from a bot to a user's server, kept alive for as long as the bot is in the meeting.
 
-The bot is the client. It greets first, then sends audio frames and control texts from bounded queues and hands
-incoming messages to a callback. A lost connection is made again; the greeting is repeated each time.
+The bot is the client. It greets first (where the dialect has a greeting), then sends audio frames and control texts
+from bounded queues and hands incoming messages to a callback. A lost connection is made again; the greeting is repeated
+each time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from rejoinder import __version__
+from rejoinder.bridges.outbox import Outbox
 from rejoinder.errors import InvalidRequest
 from rejoinder.outgoing import Checked, check_url
 from rejoinder.settings import Settings
@@ -27,7 +28,7 @@ from rejoinder.tasks import Tasks
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 30
-"""Tries in a row before giving up. MeetStream says nothing; 30 tries 2 s apart is what Attendee documents."""
+"""Tries in a row before giving up. MeetStream says nothing; 30 retries 2 s apart is what Attendee documents."""
 RETRY_S = 2.0
 """Pause between tries; the first ones are shorter, as a dropped connection usually comes back at once."""
 FIRST_RETRY_S = 0.25
@@ -86,6 +87,11 @@ def retry_delay(attempt: int, spread: float = 0.5) -> float | None:
     return min(RETRY_S, FIRST_RETRY_S * 2.0 ** (attempt - 1)) * (0.8 + 0.4 * spread)
 
 
+def even_delay(attempt: int, spread: float = 0.5) -> float | None:
+    """As :func:`retry_delay`, to the letter of Attendee's documentation: up to 30 *re*tries, 2 s apart. Pure."""
+    return RETRY_S if attempt <= MAX_TRIES else None
+
+
 def count_try(attempt: int, held_s: float) -> int:
     """The number of the next try after one that was number ``attempt`` and held ``held_s`` seconds. Pure."""
     return 1 if held_s >= STABLE_S else attempt + 1
@@ -106,12 +112,25 @@ def url_variants(url: str, bot_id: str, prefix_bot_id: bool = True) -> tuple[str
     return (url, urlunsplit(parts._replace(path=f"/{bot_id}{parts.path}")))
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a dialect says about connecting: whether a refused URL is tried with the bot's id in front of its path, and
+    how long to wait before try number n (see :func:`retry_delay`)."""
+
+    prefix_bot_id: bool = True
+    delay: Callable[[int, float], float | None] = retry_delay
+
+
+MEETSTREAM = Manner()
+ATTENDEE = Manner(prefix_bot_id=False, delay=even_delay)
+
+
 class UserSocket:
     """One websocket to a user's server.
 
-    ``greeting`` makes the first message of each connection. ``on_message`` gets each incoming message as bytes (the
-    UTF-8 of a text); it is called on the event loop and must return at once. ``on_state`` is told of every
-    change. Create it on a running event loop, ``start()`` it, and ``await close()`` it when the bot leaves.
+    ``greeting`` makes the first message of each connection; None: there is none. ``on_message`` gets each incoming
+    message as bytes (the UTF-8 of a text); it is called on the event loop and must return at once. ``on_state`` is told
+    of every change. Create it on a running event loop, ``start()`` it, and ``await close()`` it when the bot leaves.
     """
 
     def __init__(
@@ -120,13 +139,14 @@ class UserSocket:
         bot_id: str,
         settings: Settings,
         *,
-        greeting: Callable[[], str],
+        greeting: Callable[[], str] | None,
         on_message: Callable[[bytes], None] = lambda message: None,
         on_state: Callable[[SocketState], None] = lambda state: None,
-        prefix_bot_id: bool = True,
+        manner: Manner = MEETSTREAM,
         field: str = "websocket_url",
     ) -> None:
-        self._urls = url_variants(url, bot_id, prefix_bot_id)
+        self._urls = url_variants(url, bot_id, manner.prefix_bot_id)
+        self._delay = manner.delay
         self._settings = settings
         self._greeting = greeting
         self._on_message = on_message
@@ -153,8 +173,11 @@ class UserSocket:
         """Begin to connect, in the background."""
         self._tasks.start(self._run(), _RUN)
 
-    def send_audio(self, frame: bytes) -> None:
-        """Send a binary message; when the server cannot keep up, the oldest are dropped and counted."""
+    def send_audio(self, frame: bytes | str) -> None:
+        """Send audio as a binary message (str: as a text message); kept while the connection is away.
+
+        When the server cannot keep up, the oldest are dropped and counted.
+        """
         if not self._over:
             self._queue.put_audio(frame)
 
@@ -201,7 +224,7 @@ class UserSocket:
             if self._closing:
                 return
             attempt = count_try(attempt, 0.0 if connected_at is None else loop.time() - connected_at)
-            delay = retry_delay(attempt, random.random())
+            delay = self._delay(attempt, random.random())
             if delay is None:
                 self._give_up(reason)
                 return
@@ -264,8 +287,9 @@ class UserSocket:
         """Greet, then send and receive until the connection ends. Returns why it ended."""
         sender: asyncio.Task[None] | None = None
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await connection.send(self._greeting())
+            if self._greeting is not None:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await connection.send(self._greeting())
             self._connection = connection
             self._report(Connected())
             sender = self._tasks.start(self._send(connection), _SEND)
@@ -280,7 +304,7 @@ class UserSocket:
             connection.transport.abort()
 
     async def _send(self, connection: ClientConnection) -> None:
-        """Send what is queued. A text leaves the queue once sent, so that it outlives a lost connection."""
+        """Send what is queued. It leaves the queue once sent, so that it outlives a lost connection."""
         queue = self._queue
         with suppress(ConnectionClosed):
             while True:
@@ -309,74 +333,6 @@ class UserSocket:
             self._on_state(state)
         except Exception:
             self._log.exception("a socket state could not be handled")
-
-
-class Outbox:
-    """What waits to be sent: texts go first and are never dropped; of audio, the oldest is dropped.
-
-    Bounded: 512 texts, beyond which new ones are refused; 512 audio frames (10 s of one speaker, 0.6 s of
-    sixteen). One reader.
-    """
-
-    MAX_TEXTS = 512
-    MAX_FRAMES = 512
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._texts: deque[str] = deque()
-        self._frames: deque[bytes] = deque()
-        self._wake: asyncio.Future[None] | None = None
-        self._empty: asyncio.Future[None] | None = None
-
-    def put_text(self, text: str) -> bool:
-        """Queue a text; False if too many wait."""
-        if len(self._texts) >= self.MAX_TEXTS:
-            return False
-        self._texts.append(text)
-        self._notify()
-        return True
-
-    def put_audio(self, frame: bytes) -> None:
-        """Queue a frame; the oldest makes room if need be."""
-        if len(self._frames) >= self.MAX_FRAMES:
-            self._frames.popleft()
-            self.dropped += 1
-        self._frames.append(frame)
-        self._notify()
-
-    def take(self) -> str | bytes | None:
-        """What is to be sent next. A text stays until ``sent``; a frame, worthless a moment later, does not."""
-        if self._texts:
-            return self._texts[0]
-        return self._frames.popleft() if self._frames else None
-
-    def sent(self, item: str | bytes) -> None:
-        """``item``, which ``take`` gave, has been sent."""
-        if isinstance(item, str) and self._texts:
-            self._texts.popleft()
-        if not self._texts and not self._frames and self._empty is not None and not self._empty.done():
-            self._empty.set_result(None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._texts.clear()
-        self._frames.clear()
-
-    async def filled(self) -> None:
-        """Wait until there is something to send."""
-        while not self._texts and not self._frames:
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-
-    async def drained(self) -> None:
-        """Wait until everything queued has been sent."""
-        while self._texts or self._frames:
-            self._empty = asyncio.get_running_loop().create_future()
-            await self._empty
-
-    def _notify(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
 
 
 def _describe(error: BaseException) -> str:

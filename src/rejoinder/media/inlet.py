@@ -24,10 +24,13 @@ class Inlet:
         self._resampler: Resampler | None = None
         self._numbers = itertools.count()
         self._clip = ""
+        self._taken = 0
+        self._cleared = 0
 
     def play(self, data: bytes, rate: int) -> None:
         """Say mono s16le audio at ``rate`` Hz after what is queued already."""
         pcm: Pcm = np.frombuffer(data, "<i2").astype(np.int16, copy=False)
+        self._taken += round(len(pcm) * MEETING_RATE / rate)
         rest: Pcm | None = None
         if self._resampler is not None and self._resampler.source != rate:
             rest = self._resampler.flush()
@@ -45,9 +48,26 @@ class Inlet:
             ready = np.concatenate([rest, ready])
         self._mouth.add(self._clip, ready, self._tail)
 
-    def forget(self) -> None:
-        """The mouth was cleared: what comes next is a new stream."""
+    def clear(self) -> None:
+        """Silence the mouth and forget all audio: what comes next is a new stream."""
+        self._cleared += self.waiting
+        self._mouth.clear()
         self._resampler = None
+
+    @property
+    def waiting(self) -> int:
+        """Samples at 48 kHz that people are still to be given."""
+        return min(self._mouth.playout.waiting, self._taken - self._cleared)
+
+    @property
+    def cleared(self) -> int:
+        """Samples at 48 kHz that people will never be given."""
+        return self._cleared
+
+    @property
+    def played(self) -> int:
+        """Samples at 48 kHz that people were given, of all that was taken."""
+        return self._taken - self._cleared - self.waiting
 
     def _tail(self) -> Pcm:
         rest = self._resampler.flush() if self._resampler is not None else np.zeros(0, np.int16)

@@ -15,6 +15,7 @@ from rejoinder.core.participant import Participant
 from rejoinder.media.frame import FRAME_SAMPLES, MEETING_RATE, Pcm, to_float
 from rejoinder.media.resample import Resampler
 from rejoinder.session.parts import Recording
+from rejoinder.session.realtime import Realtime
 from rejoinder.transcription.base import LiveStream
 
 LAST_WORDS_S = 0.3
@@ -61,6 +62,7 @@ class Hearing:
         self.listener: Listener | None = None
         self.socket: UserSocket | None = None
         self.recording: Recording | None = None
+        self.realtime: Realtime | None = None
         self.open_live: Callable[[Participant], LiveStream] | None = None
         self.live_offset = 0.0
         """Seconds between the clock's zero and the beginning of the bot's recording."""
@@ -87,6 +89,8 @@ class Hearing:
             track.live.close()
         if self.recording is not None:
             self.recording.left(participant)
+        if self.realtime is not None:
+            self.realtime.left(participant)
         return track.who
 
     def record(self, recording: Recording) -> None:
@@ -102,6 +106,8 @@ class Hearing:
             return
         if self.recording is not None:
             self.recording.hear(participant, pcm)
+        if self.realtime is not None:
+            self.realtime.hear(participant, pcm)
         frame = track.frames(pcm)
         if frame is None:
             return

@@ -12,13 +12,18 @@ import orjson
 from rejoinder.bridges.meetstream import control as control_codec
 from rejoinder.bridges.meetstream import transcript as transcript_codec
 from rejoinder.bridges.socket import Connected, UserSocket
+from rejoinder.core.attendee import NO_ENGINE
 from rejoinder.core.bot import Bot, LiveTranscript
 from rejoinder.core.entries import Entry, Transcribed
 from rejoinder.core.participant import Participant
+from rejoinder.core.transcript import Word
 from rejoinder.session.parts import Parts
 from rejoinder.transcription.base import LiveResult, LiveStream
 from rejoinder.transcription.sender import LiveSender
 from rejoinder.webhooks import signing
+
+WORD_S = 0.35
+"""How long a word takes to say, on the average."""
 
 
 class LiveFeed:
@@ -41,13 +46,34 @@ class LiveFeed:
         streaming = config.transcript is not None and config.transcript.streaming
         return streaming or config.live_transcript is not None
 
+    @property
+    def _captions(self) -> bool:
+        """Whether the platform's own captions are the source."""
+        config = self._bot.config.transcript
+        return config is not None and config.provider == "meeting_captions"
+
+    def caption(self, who: Participant, text: str, *, final: bool, at: float) -> None:
+        """The platform's own caption; ``at``: seconds since the recording began. Its words have no times: they are
+        spread over what came before."""
+        spoken = text.split()
+        if not self._captions or not spoken:
+            return
+        begin = max(0.0, at - WORD_S * len(spoken))
+        step = (at - begin) / len(spoken)
+        words = tuple(Word(word, begin + step * i, begin + step * (i + 1)) for i, word in enumerate(spoken))
+        self._deliver(LiveResult(who.id, who.name, words, spoken[-1], final, final))
+
     def opener(self) -> Callable[[Participant], LiveStream] | None:
         """What opens a participant's transcription; None when there is to be none. Connects to the receivers."""
         if not self.wanted:
             return None
+        if self._captions:
+            self._connect(self._bot.config.live_transcript or LiveTranscript())
+            return None
         live = self._parts.live
         if live is None:
             self._note("bot.error", "This server runs without models: there is no live transcription.")
+            self._note(NO_ENGINE, "There is no live transcription.")
             return None
         self._connect(self._bot.config.live_transcript or LiveTranscript())
         return lambda who: live.open(who.id, who.name, self._deliver)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rejoinder.agent.agent import Services
+from rejoinder.core.bot import Bot
 from rejoinder.core.participant import Participant
 from rejoinder.media.frame import Pcm
 from rejoinder.platforms.base import Ears, Meeting, Stay
@@ -56,8 +57,8 @@ class Parts:
     """What every session of a process is given."""
 
     settings: Settings
-    open_meeting: Callable[[str, str, Ears, Stay], Meeting]
-    """(link, bot name, ears, stay) to a meeting not yet joined."""
+    open_meeting: Callable[[Bot, Ears, Stay], Meeting]
+    """(bot, ears, stay) to a meeting not yet joined. Called on the event loop of the session."""
     services: Services | None
     """What an agent thinks with; None when this process has no models."""
     live: LiveTranscriber | None = None

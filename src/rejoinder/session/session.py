@@ -6,16 +6,16 @@ Wiring only. Rules live in the machines and codecs it connects.
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Callable
 
 import structlog
 
 from rejoinder import tracing
-from rejoinder.agent.agent import VoiceAgent
 from rejoinder.agent.trace import TurnTrace
-from rejoinder.agent.watch import SpeechWatch
 from rejoinder.bridges.meetstream import control as control_codec
+from rejoinder.core.attendee import tells_speech
 from rejoinder.core.bot import Bot, BotStatus
 from rejoinder.core.commands import (
     BotCommand,
@@ -28,30 +28,33 @@ from rejoinder.core.commands import (
     ShowImage,
     ShowImageUrl,
 )
-from rejoinder.core.entries import Answered, Came, Chatted, Entry, Noted, Reached, RecordingSet, Went
+from rejoinder.core.entries import Answered, Came, Chatted, Entry, Noted, Reached, RecordingSet, Spoke, Went
 from rejoinder.core.events import (
     Admitted,
+    CaptionReceived,
     ChatReceived,
     Ended,
     InLobby,
     MeetingEvent,
     ParticipantJoined,
     ParticipantLeft,
+    SpeakerLabelled,
 )
 from rejoinder.core.leave import AutoLeave
 from rejoinder.core.lifecycle import IllegalTransition, Moment, apply
 from rejoinder.core.participant import Participant
 from rejoinder.core.records import ChatLine
-from rejoinder.errors import InvalidRequest, MeetingError
+from rejoinder.errors import MeetingError
 from rejoinder.media.frame import Pcm
-from rejoinder.media.image import picture
 from rejoinder.media.inlet import Inlet
 from rejoinder.media.mouth import Mouth
-from rejoinder.outgoing import download_image
 from rejoinder.platforms.base import Ears, Stay
 from rejoinder.session.hearing import Hearing
 from rejoinder.session.live import LiveFeed
+from rejoinder.session.minds import make_agent, make_watch
 from rejoinder.session.parts import OpenRecording, Parts
+from rejoinder.session.pictures import Pictures
+from rejoinder.session.realtime import Realtime
 from rejoinder.session.sockets import Sockets
 from rejoinder.tasks import Tasks
 
@@ -95,18 +98,19 @@ class BotSession:
         self._over = asyncio.Event()
         self._replaced = False
         self._me: Participant | None = None
-        self._end = (Moment.STOPPED, "Bot left the meeting")
-        self._meeting = parts.open_meeting(
-            bot.config.meeting_link, bot.config.bot_name, Ears(self._meeting_event, self._audio), stay
-        )
+        self._end = (Moment.STOPPED, "Bot left the meeting", "requested")
+        self._meeting = parts.open_meeting(bot, Ears(self._meeting_event, self._audio), stay)
         self._hearing = Hearing(self._loop.time)
-        self._agent = self._make_agent()
+        self._agent = make_agent(bot, parts, self._meeting, self._write, self.perform, self._turn, self._note)
         self._mouth = self._agent.mouth if self._agent else Mouth(self._write, continuous=True)
+        self._mouth.drop = self._meeting.drop
         self._inlet = Inlet(self._mouth)
-        self._watch = self._make_watch()
+        self._watch = make_watch(bot, parts, self._spoken_over)
         self._hearing.listener = self._agent or self._watch
         self._live = LiveFeed(bot, parts, report, self._note)
         self._sockets = Sockets(bot, parts.settings, lambda: self._me, self._command, self._note)
+        self._realtime = Realtime(bot, parts.settings, self._mouth, self._inlet, self.perform, self._note)
+        self._pictures = Pictures(self._meeting.show, parts.settings, self._answer)
         self._limits = control_codec.Limits(parts.settings.max_socket_message_bytes, parts.settings.max_image_bytes)
         self._leaving = AutoLeave(
             bot.config.leave,
@@ -115,27 +119,7 @@ class BotSession:
             people_seen=stay.people_seen,
         )
         self._leave_timer: asyncio.TimerHandle | None = None
-
-    def _make_agent(self) -> VoiceAgent | None:
-        config = self.bot.config.agent
-        if config is None or self._parts.services is None:
-            return None
-        return VoiceAgent(
-            config,
-            self.bot.config.bot_name,
-            self._parts.services,
-            self._write,
-            on_chat=self.perform,
-            on_turn=self._turn,
-            on_problem=lambda message: self._note("agent.error", message),
-            network_ms=self._meeting.network_ms,
-        )
-
-    def _make_watch(self) -> SpeechWatch | None:
-        """A user's server that speaks through the bot is told when someone speaks over it."""
-        if self._agent is not None or self._parts.services is None or self.bot.config.control_socket_url is None:
-            return None
-        return SpeechWatch(self._parts.services.scorer, self._spoken_over)
+        self._tells_speech = tells_speech(bot.config)
 
     def _spoken_over(self, participant: str) -> None:
         if self._mouth.playout.speaking:
@@ -163,7 +147,7 @@ class BotSession:
             raise
         except Exception as error:
             log.exception("bot failed", bot_id=self.bot.id)
-            self._reach(Moment.FAILED, f"internal error: {error}")
+            self._reach(Moment.FAILED, f"internal error: {error}", "internal")
             await self._meeting.leave()
         finally:
             await self._clean_up()
@@ -194,12 +178,14 @@ class BotSession:
             return False
         return True
 
-    async def leave(self, moment: Moment = Moment.STOPPED, message: str = "Bot left the meeting") -> None:
+    async def leave(
+        self, moment: Moment = Moment.STOPPED, message: str = "Bot left the meeting", reason: str = "requested"
+    ) -> None:
         """Leave the meeting (from any state)."""
         if self.status.over or self.status is BotStatus.LEAVING:
             return
-        self._reach(Moment.LEAVING)
-        self._end = (moment, message)
+        self._reach(Moment.LEAVING, reason=reason)
+        self._end = (moment, message, reason)
         await self._meeting.leave()
         self._over.set()
 
@@ -213,9 +199,10 @@ class BotSession:
         await self._hearing.close()
         await self._live.close()
         await self._sockets.close()
+        await self._realtime.close()
         await self._tasks.cancel()
 
-    def _reach(self, moment: Moment, message: str | None = None) -> None:
+    def _reach(self, moment: Moment, message: str | None = None, reason: str | None = None) -> None:
         """Take a step of the bot's life, if it is one that can be taken from here."""
         if self._replaced:
             return
@@ -226,7 +213,7 @@ class BotSession:
             return
         log.info(moment.value, bot_id=self.bot.id, detail=message)
         speaker = self._me.id if self._me is not None and moment is Moment.IN_MEETING else None
-        self._report(Reached(moment, time.time(), message, speaker))
+        self._report(Reached(moment, time.time(), message, speaker, reason))
 
     def _note(self, event: str, message: str) -> None:
         log.info(event, bot_id=self.bot.id, detail=message)
@@ -249,7 +236,7 @@ class BotSession:
             return
         leave = self._leaving.tick(self._loop.time())
         if leave is not None:
-            self._tasks.start(self.leave(leave.moment, leave.message), "automatic leave")
+            self._tasks.start(self.leave(leave.moment, leave.message, leave.reason), "automatic leave")
         elif (due := self._leaving.deadline()) is not None:
             self._leave_timer = self._loop.call_at(due, self._look_at_leaving)
 
@@ -287,19 +274,23 @@ class BotSession:
                 if self._agent is not None:
                     self._agent.chatted(who, text)
                 self._sockets.tell(control_codec.usermsg(self.bot.id, text, who.id, who.name, at))
-            case Ended(reason=reason, message=message):
-                self._ended(reason, message)
+            case SpeakerLabelled():
+                pass  # the meeting gives audio under the name it has found
+            case CaptionReceived(participant=who, text=text, final=final):
+                self._live.caption(who, text, final=final, at=now - self._hearing.live_offset)
+            case Ended(reason=reason, message=message, cause=cause):
+                self._ended(reason, message, cause or reason)
         self._look_at_leaving()
 
-    def _ended(self, reason: str, message: str) -> None:
+    def _ended(self, reason: str, message: str, cause: str) -> None:
         if reason == "replaced":
             self._replaced = True
         elif reason == "left":
             self._reach(*self._end)
         else:
             if reason != "lost":
-                self._reach(Moment.LEAVING)
-            self._reach(_ENDS[reason], message)
+                self._reach(Moment.LEAVING, reason=reason)
+            self._reach(_ENDS[reason], message, cause)
         self._over.set()
 
     def _admitted(self, me: Participant) -> None:
@@ -314,6 +305,8 @@ class BotSession:
         config = self.bot.config
         self._sockets.open()
         self._hearing.socket = self._sockets.audio
+        self._realtime.open()
+        self._hearing.realtime = self._realtime
         offset = 0.0 if self.bot.started_at is None else time.time() - self.bot.started_at
         self._hearing.live_offset = self._loop.time() - offset
         self._hearing.open_live = self._live.opener()
@@ -321,6 +314,8 @@ class BotSession:
             self.perform(SendChat(config.bot_message))
         if config.bot_image_url:
             self.perform(ShowImageUrl(config.bot_image_url))
+        if config.attendee is not None and config.attendee.image is not None:
+            self.perform(ShowImage(base64.b64decode(config.attendee.image[1])))
         if config.agent is not None and self._agent is None:
             self._note("agent.error", "This server runs without models: the built-in agent is not available.")
 
@@ -345,6 +340,10 @@ class BotSession:
     def _speech(self, participant: str, speaking: bool) -> None:
         self._leaving.speech(participant, speaking, self._loop.time())
         self._look_at_leaving()
+        if self._tells_speech:
+            who = next((who for who in self._hearing.participants if who.id == participant), None)
+            if who is not None:
+                self._report(Spoke(who, speaking, time.time()))
 
     def _set_recording(self, *, paused: bool) -> None:
         recording = self._hearing.recording
@@ -355,6 +354,7 @@ class BotSession:
             recording.pause()
         else:
             recording.resume()
+        self._realtime.muted = paused
         self._report(RecordingSet("paused" if paused else "on"))
         self._note("recording.paused" if paused else "recording.resumed", "")
 
@@ -385,16 +385,15 @@ class BotSession:
             case ClearAudio():
                 if self._agent is not None:
                     self._agent.interrupt()
-                self._mouth.clear()
-                self._inlet.forget()
+                self._inlet.clear()
             case SendChat(text=text) | MirrorChat(text=text, is_final=True):
                 self._tasks.start(self._chat(text), "chat")
             case MirrorChat():
                 pass
             case ShowImage(data=data):
-                self._tasks.start(self._show(data, "sendimg", "img"), "image")
+                self._tasks.start(self._pictures.show(data, "sendimg", "img"), "image")
             case ShowImageUrl(url=url, display_s=display_s):
-                self._tasks.start(self._show_url(url, display_s), "image url")
+                self._tasks.start(self._pictures.show_url(url, display_s), "image url")
             case SetRecording(paused=paused):
                 self._set_recording(paused=paused)
             case Leave():
@@ -405,22 +404,3 @@ class BotSession:
         me, now = self._me, time.time()
         if me is not None:
             self._report(Chatted(ChatLine(f"{me.id}-{now:.3f}", me.id, me.name, text, now, own=True)))
-
-    async def _show(self, data: bytes, command: str, field: str) -> None:
-        try:
-            image = await asyncio.to_thread(picture, data, field)
-        except InvalidRequest as error:
-            self._answer(control_codec.CommandError(error.code, str(error), command, error.field))
-            return
-        self._meeting.show(image)
-
-    async def _show_url(self, url: str, display_s: float | None) -> None:
-        try:
-            data = await download_image(url, self._parts.settings)
-        except InvalidRequest as error:
-            self._answer(control_codec.CommandError(error.code, str(error), "sendimg_url", error.field))
-            return
-        await self._show(data, "sendimg_url", "img_url")
-        if display_s is not None:
-            await asyncio.sleep(display_s)
-            self._meeting.show(None)

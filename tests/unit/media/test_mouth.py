@@ -100,3 +100,29 @@ def test_without_anything_to_say_a_mouth_that_is_not_continuous_rests() -> None:
         mouth.stop()
 
     run(scenario())
+
+
+def test_a_meeting_that_holds_audio_back_lets_go_of_it_and_fades_by_itself() -> None:
+    async def cleared(drops: bool) -> list[int]:
+        sink = Sink()
+        asked: list[int] = []
+
+        def drop() -> bool:
+            asked.append(len(sink.frames))
+            return drops
+
+        mouth = Mouth(sink, continuous=True)
+        mouth.drop = drop
+        mouth.add("clip", np.full(20 * FRAME_SAMPLES, 5000, np.int16))
+        await asyncio.sleep(0.1)
+        mouth.pause()
+        mouth.resume()
+        assert asked == []
+        mouth.clear()
+        assert asked == [len(sink.frames)]
+        await asyncio.sleep(0.1)
+        mouth.stop()
+        return [level for _, level in sink.frames[asked[0] :]]
+
+    assert not any(run(cleared(drops=True)))
+    assert [level > 0 for level in run(cleared(drops=False))][:2] == [True, False]  # the mouth's own fade
