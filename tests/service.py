@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,10 +17,11 @@ from rejoinder.control.service import (
     Detail,
     ListQuery,
     Page,
+    ParticipantEvent,
     SpeakerChunk,
     SpeakerTimeline,
 )
-from rejoinder.core.bot import Bot, BotConfig
+from rejoinder.core.bot import Bot, BotConfig, BotStatus
 from rejoinder.core.lifecycle import TABLE, Moment
 from rejoinder.core.records import Attendance, ChatLine, Delivery, FileKind, Happening, StoredFile, TranscriptJob
 from rejoinder.core.transcript import Segment, Word
@@ -43,6 +44,7 @@ class FakeKeys:
     def __init__(self, **accounts: str) -> None:
         self.accounts = accounts
         self.asked = 0
+        self.dialects: dict[str, str] = {}
 
     async def authenticate(self, token: str) -> str:
         self.asked += 1
@@ -50,6 +52,9 @@ class FakeKeys:
             return self.accounts[token]
         except KeyError:
             raise NotAuthorised("Invalid token.") from None
+
+    async def dialect(self, token: str) -> str | None:
+        return self.dialects.get(token)
 
 
 class FakeBlobs:
@@ -83,6 +88,7 @@ class Record:
     jobs: list[TranscriptJob] = field(default_factory=list)
     live: list[Segment] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    events: list[ParticipantEvent] = field(default_factory=list)
     said: list[tuple[str, Any]] = field(default_factory=list)
     """Commands it was given."""
 
@@ -137,6 +143,9 @@ class FakeService:
         if config.transcript is not None and not config.transcript.streaming:
             bot.transcript_id = f"tr-{bot.id}"
         self.records[bot.id] = Record(bot, idempotency_key)
+        if config.attendee is not None and config.join_at is not None:
+            self.happen(bot.id, Moment.SCHEDULED)
+            return Created(bot, "new")
         self.happen(bot.id, Moment.JOINING)
         self.happen(bot.id, Moment.IN_MEETING)
         bot.started_at = START + 10
@@ -279,6 +288,43 @@ class FakeService:
                 record.deliveries[index] = replace(known, status="pending", attempts=0, delivered_at=None)
                 return record.deliveries[index]
         raise NotFound("Delivery not found.")
+
+    async def lives(self, bots: Sequence[Bot]) -> Mapping[str, Sequence[Happening]]:
+        return {bot.id: self.records[bot.id].happenings for bot in bots}
+
+    async def participant_events(self, bot_id: str, account: str) -> Sequence[ParticipantEvent]:
+        return self._record(bot_id, account).events
+
+    async def change(self, bot_id: str, account: str, edit: Any, *, early: bool) -> Bot:
+        bot = self._record(bot_id, account).bot
+        if early and bot.status is not BotStatus.SCHEDULED:
+            raise Conflict("The bot is no longer scheduled.")
+        bot.config = edit(bot.config)
+        return bot
+
+    async def play(self, bot_id: str, account: str, data: bytes, content_type: str) -> None:
+        self._inside(bot_id, account).said.append(("play", (data, content_type)))
+
+    async def speak(self, bot_id: str, account: str, text: str) -> None:
+        self._inside(bot_id, account).said.append(("say", text))
+
+    async def show(self, bot_id: str, account: str, image: bytes) -> None:
+        self._inside(bot_id, account).said.append(("show", image))
+
+    async def erase(self, bot_id: str, account: str) -> Bot:
+        record = self._record(bot_id, account)
+        for name in ("files", "jobs", "live", "chats", "attendances", "events"):
+            getattr(record, name).clear()
+        self.happen(bot_id, Moment.MEDIA_EXPIRED)
+        return record.bot
+
+    async def delete_transcripts(self, bot_id: str, account: str) -> int:
+        record = self._record(bot_id, account)
+        count = len(record.jobs)
+        record.jobs.clear()
+        record.live.clear()
+        record.bot.transcript_id = None
+        return count
 
     async def counts(self) -> Counts:
         if self.fail is not None:

@@ -68,12 +68,12 @@ class Settings(BaseSettings):
     webhook_retries: int = Field(default=0, ge=0, le=20)
     """How often an undelivered webhook is tried again; MeetStream never does."""
     retention_hours: float | None = Field(default=168.0, gt=0)
-    """How long after a meeting its data is kept where the create call does not say; None: for ever."""
+    """How long after a meeting its data is kept where the create call does not say; empty: for ever."""
     summaries: bool = True
     """Whether meetings can be summarised by the language model."""
 
     rate_limit_per_minute: int | None = Field(default=600, gt=0)
-    """API requests an account may make in a minute."""
+    """API requests an account may make in a minute; empty: any number."""
     metrics_token: SecretStr | None = None
     """Bearer token of ``/metrics``; unset: only this computer may read them."""
     allowed_hosts: Annotated[list[str], NoDecode] = Field(default_factory=list)
@@ -101,9 +101,9 @@ class Settings(BaseSettings):
     chromium: str | None = None
     """Path of the Chromium that joins meetings; unset: ``chromium`` or ``google-chrome`` of the system."""
     bots_per_browser: int = Field(default=1, ge=1, le=16)
-    """Bots that share one Chromium. More saves memory (about 100 MB a bot), but a browser that dies takes all of them."""
+    """Bots that share one Chromium. More saves memory (100 MB a bot), but a browser that dies takes all of them."""
     selectors_dir: Path | None = None
-    """A folder of selector files that override those of the same name, for platforms that changed their page."""
+    """A folder with ``<platform>/selectors.toml`` in place of the built-in ones, for platforms that changed their page."""
     profile_key: SecretStr | None = None
     """What signed-in browser profiles are encrypted with; unset: profiles cannot be stored."""
 
@@ -117,11 +117,16 @@ class Settings(BaseSettings):
             return [url.strip() for url in value.split(",") if url.strip()]
         return value
 
+    @field_validator("rate_limit_per_minute", "retention_hours", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("lease_s")
     @classmethod
     def _long_enough(cls, value: float, info: ValidationInfo) -> float:
-        if value < 3 * float(info.data.get("heartbeat_s", 0)):
-            raise ValueError("lease_s must be at least three heartbeats (heartbeat_s)")
+        if value < 4 * float(info.data.get("heartbeat_s", 0)):
+            raise ValueError("lease_s must be at least four heartbeats (heartbeat_s)")
         return value
 
     @property

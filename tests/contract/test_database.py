@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -219,7 +220,9 @@ def _shape(connection: Connection) -> object:
     """Everything the database itself knows of its tables, without the order of constraints."""
     if connection.dialect.name == "sqlite":
         rows = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars()
-        return sorted(sorted(line.strip().rstrip(",") for line in sql.splitlines() if line.strip()) for sql in rows)
+        # A column that was added later stands on the line of the one before it.
+        texts = [re.sub(r", (?=[a-z_]+ [A-Z])", "\n", sql) for sql in rows]
+        return sorted(sorted(line.strip().rstrip(",") for line in sql.splitlines() if line.strip()) for sql in texts)
     columns = connection.execute(
         text(
             "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, is_nullable,"

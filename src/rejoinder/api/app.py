@@ -8,7 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, FastAPI
 
 from rejoinder import __version__
-from rejoinder.api.auth import authenticator
+from rejoinder.api.attendee import bots as attendee_bots
+from rejoinder.api.attendee import meetings as attendee_meetings
+from rejoinder.api.attendee.extras import extras_router
+from rejoinder.api.auth import attendee_authenticator, authenticator, dialect_teller
 from rejoinder.api.bots import bots_router
 from rejoinder.api.context import Context
 from rejoinder.api.deliveries import deliveries_router
@@ -67,8 +70,17 @@ def create_app(
     app.add_middleware(KnownHosts, hosts=known_hosts(settings))
     app.add_middleware(Observed)  # outermost: it sees every request and answer
     limits = Limits(settings.rate_limit_per_minute)
-    context = Context(settings, service, limits, authenticator(keys, limits))
+    context = Context(
+        settings,
+        service,
+        limits,
+        authenticator(keys, limits),
+        attendee_authenticator(keys, limits),
+        dialect_teller(keys),
+    )
     for make in (bots_router, meetings_router, recordings_router, transcripts_router, deliveries_router):
+        app.include_router(make(context))
+    for make in (attendee_bots.bots_router, attendee_meetings.meetings_router, extras_router):
         app.include_router(make(context))
     app.include_router(files_router(blobs, links))
     app.include_router(monitoring_router(settings, service))

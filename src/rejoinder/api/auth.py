@@ -43,3 +43,26 @@ def authenticator(keys: Authenticator, limits: Limits) -> AccountOf:
         return name
 
     return account
+
+
+def attendee_authenticator(keys: Authenticator, limits: Limits) -> AccountOf:
+    """Who asks in Attendee's dialect, where only POSTs are limited."""
+
+    async def account(request: Request, header: Annotated[str | None, Security(_HEADER)] = None) -> str:
+        address = request.client.host if request.client else ""
+        name = await limits.authenticate(keys, token_of(header), address)
+        request.scope[ACCOUNT] = name
+        if request.method == "POST":
+            limits.post(name)
+        return name
+
+    return account
+
+
+def dialect_teller(keys: Authenticator) -> Callable[[Request], Coroutine[Any, Any, str | None]]:
+    """Gives the dialect that a request's key was made for."""
+
+    async def dialect(request: Request) -> str | None:
+        return await keys.dialect(token_of(request.headers.get("Authorization")))
+
+    return dialect

@@ -5,8 +5,11 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
+from rejoinder.api.attendee import bots as attendee
+from rejoinder.api.attendee.dialect import HEADER, told
+from rejoinder.api.attendee.errors import answered
 from rejoinder.api.body import MAX_CREATE_BYTES, read_json
 from rejoinder.api.context import BotId, Context, Json
 from rejoinder.api.describe import answers, body, query
@@ -110,8 +113,15 @@ def _add_reads(router: APIRouter, context: Context) -> None:
         responses=answers(shapes.BotList, 400),
         openapi_extra={"parameters": _LIST_QUERY},
     )
-    async def list_bots(request: Request, account: Account) -> Json:
-        """The account's bots, newest first, a page at a time."""
+    async def list_bots(request: Request, account: Account) -> Response:
+        """The account's bots, newest first, a page at a time.
+
+        Attendee's API has a call of the same name. Theirs is answered when the header `X-Rejoinder-Dialect` says
+        `attendee`, else when the query has a parameter that only theirs documents, else when the key was made for it.
+        """
+        spoken = told(request.headers.get(HEADER), request.query_params) or await context.key_dialect(request)
+        if spoken == "attendee":
+            return await answered(request, lambda asked: attendee.list_bots(context, asked, account))
         return Json(views.listing(await service.list(account, parse_list(request.query_params.multi_items()))))
 
     @router.get(

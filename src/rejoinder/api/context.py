@@ -2,11 +2,12 @@
 
 # No "from __future__ import annotations" here: FastAPI reads the annotations of dependencies.
 import re
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Request
 from fastapi.responses import JSONResponse
 
 from rejoinder.api.auth import AccountOf
@@ -21,12 +22,15 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``account`` is the dependency that gives the caller's account, within ``limits``."""
+    """``account`` is the dependency that gives the caller's account, within ``limits``; ``attendee_account`` the same
+    by the rules of Attendee's dialect. ``key_dialect`` tells whose API a request's key was made for."""
 
     settings: Settings
     service: BotService
     limits: Limits
     account: AccountOf
+    attendee_account: AccountOf
+    key_dialect: Callable[[Request], Coroutine[Any, Any, str | None]]
 
 
 class Json(JSONResponse):

@@ -15,6 +15,8 @@ THROTTLED = "Request was throttled."
 """MeetStream's words (contract 1.3)."""
 RECORDING_SWITCHES_PER_MINUTE = 30
 """Of one bot: MeetStream's limit for pause and resume together."""
+POSTS_PER_MINUTE = 3000
+"""Of an account in Attendee's dialect, which limits nothing else."""
 WRONG_KEYS_PER_MINUTE = 30
 """From one address."""
 REMEMBERED_KEYS = 10_000
@@ -27,6 +29,10 @@ class Authenticator(Protocol):
         """The account a key belongs to. Raises NotAuthorised."""
         ...
 
+    async def dialect(self, token: str) -> str | None:
+        """Whose API the key was made for, if that was said."""
+        ...
+
 
 class Limits:
     """The counters of one process, in moving windows of a minute.
@@ -37,6 +43,7 @@ class Limits:
     def __init__(self, per_account: int | None) -> None:
         self._windows = MovingWindowRateLimiter(MemoryStorage())
         self._general = RateLimitItemPerMinute(per_account) if per_account else None
+        self._posts = RateLimitItemPerMinute(POSTS_PER_MINUTE) if per_account else None
         self._recording = RateLimitItemPerMinute(RECORDING_SWITCHES_PER_MINUTE)
         self._wrong = RateLimitItemPerMinute(WRONG_KEYS_PER_MINUTE)
         self._good: dict[int, None] = {}
@@ -45,6 +52,11 @@ class Limits:
         """Any request of an account."""
         if self._general is not None:
             self._take(self._general, "account", account)
+
+    def post(self, account: str) -> None:
+        """A POST of an account in Attendee's dialect."""
+        if self._posts is not None:
+            self._take(self._posts, "posts", account)
 
     def recording(self, account: str, bot_id: str) -> None:
         """A bot's recording is to be paused or resumed."""

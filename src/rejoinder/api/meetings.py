@@ -4,8 +4,10 @@
 # No "from __future__ import annotations" here: FastAPI reads the endpoints' annotations, and `Account` is local.
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
+from rejoinder.api.attendee.bots import switch_recording
+from rejoinder.api.attendee.errors import answered
 from rejoinder.api.body import read_json
 from rejoinder.api.bots import PREFIX
 from rejoinder.api.context import BotId, Context, Json
@@ -70,8 +72,11 @@ def _add_recording(router: APIRouter, context: Context) -> None:
         summary="Pause the recording",
         responses=answers(shapes.Accepted, 404, 409),
     )
-    async def pause_recording(account: Account, bot_id: BotId) -> Json:
+    async def pause_recording(request: Request, account: Account, bot_id: BotId) -> Response:
         """The bot stays; until it resumes, the recording is silent. At most 30 switches a minute and bot."""
+        bot = await service.get(bot_id, account)
+        if bot.config.attendee is not None:
+            return await answered(request, lambda _: switch_recording(service, bot, paused=True))
         limits.recording(account, bot_id)
         await service.set_recording(bot_id, account, paused=True)
         return Json(views.accepted(bot_id, "pause_recording"))
@@ -82,8 +87,11 @@ def _add_recording(router: APIRouter, context: Context) -> None:
         summary="Go on recording",
         responses=answers(shapes.Accepted, 404, 409),
     )
-    async def resume_recording(account: Account, bot_id: BotId) -> Json:
+    async def resume_recording(request: Request, account: Account, bot_id: BotId) -> Response:
         """After a pause. At most 30 switches a minute and bot."""
+        bot = await service.get(bot_id, account)
+        if bot.config.attendee is not None:
+            return await answered(request, lambda _: switch_recording(service, bot, paused=False))
         limits.recording(account, bot_id)
         await service.set_recording(bot_id, account, paused=False)
         return Json(views.accepted(bot_id, "resume_recording"))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from rejoinder.core.bot import BotConfig
+from rejoinder.core.bot import AttendeeConfig, BotConfig
 from rejoinder.errors import InvalidRequest
 from rejoinder.outgoing import check_url
 from rejoinder.settings import Settings
@@ -44,7 +44,8 @@ async def check_urls(config: BotConfig, settings: Settings) -> None:
 
 def _urls(config: BotConfig) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """Each URL with the schemes it may have and its name in the request."""
-    live = config.live_transcript
+    live, attendee = config.live_transcript, config.attendee or AttendeeConfig()
+    apart = attendee.per_participant_audio
     candidates = (
         (config.control_socket_url, _SOCKET, "socket_connection_url.websocket_url"),
         (config.audio_socket_url, _SOCKET, "live_audio_required.websocket_url"),
@@ -56,6 +57,9 @@ def _urls(config: BotConfig) -> Iterator[tuple[str, tuple[str, ...], str]]:
             (hook.url, _WEB, f"recording_config.realtime_endpoints[{index}].url")
             for index, hook in enumerate(config.participant_webhooks)
         ),
+        (attendee.audio.url if attendee.audio else None, _SOCKET, "websocket_settings.audio.url"),
+        (apart.url if apart else None, _SOCKET, "websocket_settings.per_participant_audio.url"),
+        *((hook.url, _WEB, f"webhooks[{index}].url") for index, hook in enumerate(attendee.webhooks)),
     )
     for url, schemes, field in candidates:
         if url is not None and "{" not in urlsplit(url).netloc:

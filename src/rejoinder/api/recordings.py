@@ -13,7 +13,7 @@ from rejoinder.api.describe import answers
 from rejoinder.api.meetstream import media_answers as shapes
 from rejoinder.api.meetstream import media_views as views
 from rejoinder.control.service import BotService
-from rejoinder.core.records import StoredFile
+from rejoinder.core.records import FileKind, StoredFile
 from rejoinder.errors import NotFound, NotReady
 
 AUDIO_LIFE_S = 3600
@@ -107,3 +107,16 @@ def _add_pictures(router: APIRouter, context: Context) -> None:
         """The links live ten minutes."""
         files = await service.files(bot_id, account, "screenshot")
         return Json(views.screenshots(bot_id, await linked(service, files, STREAM_LIFE_S)))
+
+    @router.get(
+        "/{bot_id}/evidence",
+        operation_id="get_evidence",
+        summary="Get what was saved where joining failed",
+        responses=answers(shapes.EvidenceList, 202, 404),
+    )
+    async def get_evidence(account: Account, bot_id: BotId) -> Json:
+        """Not in MeetStream's API: pictures and texts of the meeting's page at each step that failed, after the bot
+        has left. The links live ten minutes."""
+        kinds: tuple[FileKind, ...] = ("screenshot", "evidence")
+        files = [file for kind in kinds for file in await service.files(bot_id, account, kind)]
+        return Json(views.evidence(bot_id, await linked(service, files, STREAM_LIFE_S)))

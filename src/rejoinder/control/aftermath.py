@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,17 @@ from sqlalchemy.exc import IntegrityError
 
 from rejoinder.agent.base import LanguageModel
 from rejoinder.bridges.meetstream import transcript as shapes
-from rejoinder.control.cleaning import Cleaner, prefix_of
+from rejoinder.control.cleaning import Cleaner, prefix_of, remove_folder
 from rejoinder.control.ledger import Ledger
 from rejoinder.control.shipping import Spool
-from rejoinder.core.bot import Bot
+from rejoinder.core.bot import Bot, BotStatus
 from rejoinder.core.entries import Entry, Reached
 from rejoinder.core.lifecycle import Moment
 from rejoinder.core.records import StoredFile, TranscriptJob
 from rejoinder.core.transcript import Segment
 from rejoinder.engine.base import Engine, Job
 from rejoinder.errors import NotFound, ProviderError, RejoinderError
+from rejoinder.recording.encode import TYPES, compress, encoder
 from rejoinder.recording.join import Recording, finish, read_track_pcm
 from rejoinder.storage import tables as t
 from rejoinder.storage.blobs import Blobs
@@ -74,13 +76,14 @@ class Aftermath:
         bot = await self._bot(bot_id)
         if bot is not None and not bot.status.over:  # the stay ended without a word: a defect of ours
             bot = await self._ledger.write(
-                bot_id, [Reached(Moment.FAILED, time.time(), "The bot stopped unexpectedly.")]
+                bot_id, [Reached(Moment.FAILED, time.time(), "The bot stopped unexpectedly.", reason="crashed")]
             )
         if bot is None:
             return
         if bot.closed:
             await self._cleaner.schedule(bot)
             return
+        await self._evidence(bot)
         if bot.audio_status is None:
             await self._media(bot)
         if await self._promised_transcript(bot):
@@ -120,6 +123,7 @@ class Aftermath:
                 info={**sound, "codec": "pcm_s16le", "began_at": recording.began_at},
             )
         ]
+        files += await self._compressed(bot, recording, folder)
         for track in recording.tracks:
             key = f"{prefix}tracks/{track.path.name}"
             size = await self._blobs.put(key, track.path, "audio/webm", track.path.name)
@@ -142,9 +146,28 @@ class Aftermath:
         files.append(StoredFile("speech", key, "speech.json", "application/json", size))
         return files
 
+    async def _compressed(self, bot: Bot, recording: Recording, folder: Path) -> list[StoredFile]:
+        """The recording in the format that Attendee's create call asked for; the WAV is there in any case."""
+        config = bot.config.attendee
+        if config is None or config.recording_format == "none" or recording.wav is None:
+            return []
+        kind = config.recording_format
+        path, name = folder / f"recording.{kind}", f"recording.{kind}"
+        try:
+            await asyncio.get_running_loop().run_in_executor(encoder, compress, recording.wav, path, kind)
+        except OSError as error:
+            log.warning("recording not compressed", bot_id=bot.id, error=str(error))
+            return []
+        key = f"{prefix_of(bot.id)}{name}"
+        size = await self._blobs.put(key, path, TYPES[kind], name)
+        return [StoredFile("recording", key, name, TYPES[kind], size, recording.duration_s)]
+
     async def _keep(self, bot_id: str, files: Sequence[StoredFile]) -> None:
         """Write rows for files; those of the same place are replaced. Raises NotFound if the bot is gone."""
         async with self._database.begin() as connection:
+            found = select(t.bots.c.status).where(t.bots.c.id == bot_id).with_for_update()
+            if (await connection.execute(found)).scalar_one_or_none() == BotStatus.MEDIA_EXPIRED.value:
+                raise NotFound("The bot's data was deleted.")
             for file in files:
                 await connection.execute(t.files.delete().where(t.files.c.bot_id == bot_id, t.files.c.key == file.key))
                 try:
@@ -164,6 +187,24 @@ class Aftermath:
                     )
                 except IntegrityError as error:
                     raise NotFound("Bot not found.") from error
+
+    async def _evidence(self, bot: Bot) -> None:
+        """What was saved where joining or staying failed."""
+        folder = self._spool.evidence(bot.id)
+        found = await asyncio.to_thread(lambda: sorted(path for path in folder.glob("*") if path.is_file()))
+        files = []
+        for path in found:
+            picture = path.suffix == ".png"
+            content_type = "image/png" if picture else "text/plain; charset=utf-8"  # HTML of strangers is not shown
+            key = f"{prefix_of(bot.id)}evidence/{path.name}"
+            size = await self._blobs.put(key, path, content_type, path.name)
+            files.append(StoredFile("screenshot" if picture else "evidence", key, path.name, content_type, size))
+        if files:
+            try:
+                await self._keep(bot.id, files)
+            except NotFound:
+                await self._blobs.delete_prefix(prefix_of(bot.id))
+        await asyncio.to_thread(remove_folder, folder)
 
     # -- the transcript -----------------------------------------------------------------------------------------
 
@@ -210,6 +251,8 @@ class Aftermath:
             await self._close(bot.id, _transcribed(error))
         elif job.callback_url is not None:
             await self._call_back(bot, job, error)
+        elif bot.config.attendee is not None:
+            await self._tell_attendee(bot, job, error)
 
     async def _make_transcript(self, bot: Bot, job: TranscriptJob) -> str | None:
         """None, or what went wrong."""
@@ -270,6 +313,12 @@ class Aftermath:
         async with self._database.begin() as connection:
             await self._ledger.post(connection, bot, job.callback_url, moment.value, body, time.time())
             await self._ledger.send_courier(connection, bot.id)
+
+    async def _tell_attendee(self, bot: Bot, job: TranscriptJob, error: str | None) -> None:
+        done = replace(job, status="Success" if error is None else "Failed", error=error)
+        async with self._database.begin() as connection:
+            if await self._ledger.teller.transcribed(connection, bot, done, time.time()):
+                await self._ledger.send_courier(connection, bot.id)
 
     # -- the summary --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,7 +15,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rejoinder.control.cleaning import Cleaner
+from rejoinder.control.attendee import first_entries, new_bot_id
+from rejoinder.control.cleaning import Cleaner, prefix_of
+from rejoinder.control.editing import Editor
 from rejoinder.control.ledger import Ledger
 from rejoinder.control.reading import Reading, reported
 from rejoinder.control.service import Counts, Created, SpeakerTimeline
@@ -36,6 +39,8 @@ from rejoinder.storage.rows import bot_of, bot_row, segment_of
 
 LEAD_S = 1.0
 """A scheduled bot is woken this long before its time: finding it takes the engine about as long."""
+ENDED = frozenset({BotStatus.NOT_ALLOWED, BotStatus.DENIED, BotStatus.FAILED, BotStatus.MEDIA_EXPIRED})
+"""Statuses that end a bot's life for Attendee's clients, even while something is still being written down."""
 LEAVE_WITHIN_S = 15.0
 """How long a deletion waits for the bot to leave its meeting."""
 
@@ -69,6 +74,7 @@ class Bots(Reading):
         self._cleaner = cleaner
         self._settings = settings
         self._outbox = SqlOutbox(database)
+        self._editor = Editor(database, engine, ledger, blobs, known, settings.data_dir / "spool", LEAD_S)
         self.poke: Callable[[str], None] = lambda bot_id: None
 
     # -- create -------------------------------------------------------------------------------------------------
@@ -84,14 +90,22 @@ class Bots(Reading):
             except IntegrityError:  # the same call came twice at once
                 earlier = await self._earlier(config, account, idempotency_key)
                 if earlier is None:
+                    self._refuse_key(config)
                     raise
                 return earlier
+
+    def _refuse_key(self, config: BotConfig) -> None:
+        """Attendee's rule for deduplication keys: one live bot each, others are refused."""
+        if config.attendee is not None and config.deduplication_key is not None:
+            raise InvalidRequest(
+                "deduplication_key: there is a bot with this key that has not ended", field="deduplication_key"
+            )
 
     async def _earlier(self, config: BotConfig, account: str, idempotency_key: str | None) -> Created | None:
         """The bot an earlier call with the same key made. If both keys are given, the header's wins."""
         keys = ((t.bots.c.idempotency_key, idempotency_key), (t.bots.c.deduplication_key, config.deduplication_key))
         for column, key in keys:
-            if key is None:
+            if key is None or (config.attendee is not None and column is t.bots.c.deduplication_key):
                 continue
             async with self._database.read() as connection:
                 found = select(t.bots).where(t.bots.c.account == account, column == key)
@@ -108,11 +122,13 @@ class Bots(Reading):
 
     async def _insert(self, config: BotConfig, account: str, idempotency_key: str | None) -> Bot:
         now = time.time()
-        bot = Bot(str(uuid.uuid4()), account, config, now, updated_at=now, platform=platform_of(config.meeting_link))
+        bot = Bot(new_bot_id(config), account, config, now, updated_at=now, platform=platform_of(config.meeting_link))
         if config.transcript is not None and not config.transcript.streaming:
             bot.transcript_id = str(uuid.uuid4())
         scheduled = config.join_at is not None and config.join_at > now
         async with self._database.begin() as connection:
+            if config.attendee is not None and config.deduplication_key is not None:
+                await self._free_key(connection, account, config)
             await connection.execute(
                 t.bots.insert().values(
                     **bot_row(bot),
@@ -123,9 +139,19 @@ class Bots(Reading):
             )
             when = config.join_at - LEAD_S if scheduled and config.join_at is not None else None
             await self._engine.submit(Job("bot", bot.id, {}, when), connection)
-            if scheduled:
-                bot = await self._ledger.write_in(connection, bot.id, [Reached(Moment.SCHEDULED, now)]) or bot
+            if entries := first_entries(config, now, scheduled=scheduled):
+                bot = await self._ledger.write_in(connection, bot.id, entries) or bot
         return bot
+
+    async def _free_key(self, connection: AsyncConnection, account: str, config: BotConfig) -> None:
+        """Take the deduplication key from a bot that has ended, or refuse it."""
+        same = (t.bots.c.account == account) & (t.bots.c.deduplication_key == config.deduplication_key)
+        row = (await connection.execute(select(t.bots).where(same).with_for_update())).first()
+        if row is None:
+            return
+        if not (row.closed or bot_of(row).status in ENDED):
+            self._refuse_key(config)
+        await connection.execute(update(t.bots).where(same).values(deduplication_key=None))
 
     # -- act ----------------------------------------------------------------------------------------------------
 
@@ -166,6 +192,44 @@ class Bots(Reading):
             if bot.recording == "none":
                 raise Unavailable("The bot does not record.")
             await self._order(bot_id, "set_recording", {"paused": paused})
+
+    async def play(self, bot_id: str, account: str, data: bytes, content_type: str) -> None:
+        async with reported():
+            await self._in_meeting(bot_id, account)
+            key = f"{prefix_of(bot_id)}said/{uuid.uuid4().hex}"
+            await self._blobs.put(key, data, content_type, "said")
+            await self._order(bot_id, "play", {"key": key})
+
+    async def speak(self, bot_id: str, account: str, text: str) -> None:
+        async with reported():
+            await self._in_meeting(bot_id, account)
+            await self._order(bot_id, "say", {"text": text})
+
+    async def show(self, bot_id: str, account: str, image: bytes) -> None:
+        async with reported():
+            await self._in_meeting(bot_id, account)
+            await self._order(bot_id, "show", {"data": base64.b64encode(image).decode("ascii")})
+
+    async def change(self, bot_id: str, account: str, edit: Callable[[BotConfig], BotConfig], *, early: bool) -> Bot:
+        async with reported():
+            return await self._editor.change(await self.bot(bot_id, account), edit, early=early)
+
+    async def erase(self, bot_id: str, account: str) -> Bot:
+        async with reported():
+            bot = await self.bot(bot_id, account)
+            if not bot.status.over:
+                raise Conflict("The bot has not ended.")
+            deadline = time.monotonic() + LEAVE_WITHIN_S
+            while not bot.closed:
+                if time.monotonic() > deadline:
+                    raise Conflict("The bot's recording is still being worked on; try again.")
+                await asyncio.sleep(0.1)
+                bot = await self.bot(bot_id, account)
+            return await self._editor.erase(bot)
+
+    async def delete_transcripts(self, bot_id: str, account: str) -> int:
+        async with reported():
+            return await self._editor.delete_transcripts(await self.bot(bot_id, account))
 
     async def _in_meeting(self, bot_id: str, account: str) -> Bot:
         bot = await self.bot(bot_id, account)

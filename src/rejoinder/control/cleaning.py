@@ -80,7 +80,8 @@ class Cleaner:
     async def _remove(self, bot: Bot) -> int:
         """Files first: whoever is interrupted here finds the bot still there, and begins again."""
         count = await self._blobs.delete_prefix(prefix_of(bot.id))
-        count += await asyncio.to_thread(remove_folder, self._spool / bot.id)
+        for folder in (self._spool / bot.id, self._spool.parent / "evidence" / bot.id):
+            count += await asyncio.to_thread(remove_folder, folder)
         async with self._database.begin() as connection:
             if tells(bot) and bot.config.callback_url is not None:
                 body = payloads.lifecycle(

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rejoinder.control.attendee import Teller
 from rejoinder.core.bot import Bot, BotStatus
 from rejoinder.core.entries import (
     Answered,
@@ -67,6 +68,7 @@ class Ledger:
         self._engine = engine
         self._settings = settings
         self._outbox = SqlOutbox(database)
+        self.teller = Teller(self.post)
 
     async def write(self, bot_id: str, entries: Sequence[Entry], fence: Fence | None = None) -> Bot | None:
         """Write entries down in order; steps that cannot be taken from the bot's status are left out. The bot as it
@@ -126,7 +128,8 @@ class Ledger:
         bot = draft.bot
         match entry:
             case Reached():
-                await self._reached(connection, draft, entry)
+                if not await self._reached(connection, draft, entry):
+                    return
             case Noted(event=event, at=at, message=message, data=data):
                 await _insert(connection, t.happenings, bot, at=at, event=event, message=message, data=data)
                 if event == ERROR and bot.config.callback_url is not None:
@@ -135,7 +138,8 @@ class Ledger:
                     await self.post(connection, bot, bot.config.callback_url, ERROR, body, at)
                     draft.webhooks += 1
             case Came():
-                await self._came(connection, draft, entry)
+                if not await self._came(connection, draft, entry):
+                    return
             case Went():
                 await self._went(connection, draft, entry)
             case Chatted(line=line):
@@ -163,14 +167,17 @@ class Ledger:
                 )
             case RecordingSet(state=state):
                 bot.recording = state
+        if bot.config.attendee is not None:
+            draft.webhooks += await self.teller.tell(connection, bot, entry)
 
-    async def _reached(self, connection: AsyncConnection, draft: _Draft, entry: Reached) -> None:
+    async def _reached(self, connection: AsyncConnection, draft: _Draft, entry: Reached) -> bool:
+        """Whether the step could be taken."""
         bot, moment = draft.bot, entry.moment
         try:
             step = apply(bot.status, draft.told, moment)
         except IllegalTransition as error:
             log.info("step left out", bot_id=bot.id, reason=str(error))
-            return
+            return False
         message = entry.message or step.rule.message
         if not bot.status.over:  # afterwards it goes on saying why the stay ended
             bot.message = message
@@ -178,9 +185,10 @@ class Ledger:
         _follow(bot, moment, entry.at, step.rule)
         if bot.status.over:
             await self._all_gone(connection, bot)
-        await _insert(connection, t.happenings, bot, at=entry.at, event=moment.value, message=message, data={})
+        data = {} if entry.reason is None else {"reason": entry.reason}
+        await _insert(connection, t.happenings, bot, at=entry.at, event=moment.value, message=message, data=data)
         if not step.tell:
-            return
+            return True
         draft.told[moment.value] = draft.told.get(moment.value, 0) + 1
         if bot.config.callback_url is not None:
             body = payloads.lifecycle(
@@ -188,9 +196,10 @@ class Ledger:
             )
             await self.post(connection, bot, bot.config.callback_url, str(step.rule.event), body, entry.at)
             draft.webhooks += 1
+        return True
 
     async def post(
-        self, connection: AsyncConnection, bot: Bot, url: str, event: str, body: dict[str, Any], at: float
+        self, connection: AsyncConnection, bot: Bot, url: str, event: str, body: dict[str, Any] | bytes, at: float
     ) -> None:
         """Put a webhook into the outbox."""
         retries = bot.config.callback_retries
@@ -200,7 +209,7 @@ class Ledger:
             account=bot.account,
             url=url,
             event=event,
-            body=payloads.encode(body),
+            body=body if isinstance(body, bytes) else payloads.encode(body),
             retries=self._settings.webhook_retries if retries is None else retries,
             at=at,
         )
@@ -210,13 +219,13 @@ class Ledger:
         there = (t.participants.c.bot_id == bot.id) & t.participants.c.left_at.is_(None)
         await connection.execute(update(t.participants).where(there).values(left_at=bot.ended_at))
 
-    async def _came(self, connection: AsyncConnection, draft: _Draft, entry: Came) -> None:
-        """Someone whom an earlier worker's bot saw come, and who is still there, is not told again."""
+    async def _came(self, connection: AsyncConnection, draft: _Draft, entry: Came) -> bool:
+        """Someone whom an earlier worker's bot saw come, and who is still there, is not told again: False."""
         who, bot, p = entry.participant, draft.bot, t.participants.c
         here = (p.bot_id == bot.id) & (p.participant_id == who.id) & p.left_at.is_(None)
         known = await connection.execute(update(t.participants).where(here).values(epoch=bot.epoch))
         if known.rowcount:
-            return
+            return False
         await _insert(
             connection,
             t.participants,
@@ -230,6 +239,7 @@ class Ledger:
         await self._tell_participant(
             connection, draft, Attendance(who.id, who.name, who.is_bot, entry.at), "join", entry.at
         )
+        return True
 
     async def _went(self, connection: AsyncConnection, draft: _Draft, entry: Went) -> None:
         who, bot, p = entry.participant, draft.bot, t.participants.c
@@ -252,14 +262,15 @@ class Ledger:
 
 
 def courier(bot_id: str, name: str, epoch: int | None = None) -> Job:
-    """The job that sends what is in a bot's outbox, and stays while the bot is in its meeting, or until a courier of a
-    later ``epoch`` is there."""
+    """The job that sends what is in a bot's outbox. With ``epoch`` it stays until the bot is closed or a later epoch's
+    courier is there."""
     return Job(DELIVER, f"{bot_id}:{name}", {"bot_id": bot_id, "epoch": epoch})
 
 
 def tells(bot: Bot) -> bool:
     """Whether anyone is told of what happens to this bot."""
-    return bot.config.callback_url is not None or bool(bot.config.participant_webhooks)
+    hooks = bot.config.attendee.webhooks if bot.config.attendee is not None else ()
+    return bot.config.callback_url is not None or bool(bot.config.participant_webhooks or hooks)
 
 
 def _follow(bot: Bot, moment: Moment, at: float, rule: Rule) -> None:

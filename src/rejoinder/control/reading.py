@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Table, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Row, Table, and_, false, func, literal, or_, select, text, tuple_, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 
 from rejoinder.control.service import (
@@ -18,9 +19,12 @@ from rejoinder.control.service import (
     Detail,
     ListQuery,
     Page,
+    ParticipantEvent,
+    Place,
     SpeakerChunk,
     SpeakerTimeline,
 )
+from rejoinder.core.attendee import EVENTS, NO_ENGINE
 from rejoinder.core.bot import Bot
 from rejoinder.core.records import Attendance, ChatLine, Delivery, Happening, StoredFile, TranscriptJob
 from rejoinder.core.transcript import Segment
@@ -103,20 +107,36 @@ class Reading:
         if query.created_to is not None:
             wanted.append(b.created_at < query.created_to)
         wanted += [self._has_attribute(name, value) for name, value in query.attributes.items()]
+        if query.meeting_link is not None:
+            wanted.append(t.bots.c.config["meeting_link"].as_string() == query.meeting_link)
+        if query.deduplication_key is not None:
+            wanted.append(t.bots.c.config["deduplication_key"].as_string() == query.deduplication_key)
+        if query.join_from is not None:
+            wanted.append(b.join_at >= query.join_from)
+        if query.join_to is not None:
+            wanted.append(b.join_at < query.join_to)
+        if query.places is not None:
+            wanted.append(or_(false(), *(_at(place) for place in query.places)))
+        order = (b.created_at.desc(), b.id.desc())
         if query.cursor is not None:
             at, ident = _read_cursor(query.cursor)
-            wanted.append(or_(b.created_at < at, and_(b.created_at == at, b.id < ident)))
-        found = select(t.bots).where(*wanted).order_by(b.created_at.desc(), b.id.desc()).limit(limit + 1)
+            # Compared as pairs: with OR, PostgreSQL would read and sort all that is left.
+            here, there = tuple_(b.created_at, b.id), tuple_(literal(at), literal(ident))
+            wanted.append(here > there if query.backwards else here < there)
+        if query.backwards:
+            order = (b.created_at.asc(), b.id.asc())
+        found = select(t.bots).where(*wanted).order_by(*order).limit(limit + 1)
         async with reported(), self._database.read() as connection:
             rows = (await connection.execute(found)).all()
         bots = [bot_of(row) for row in rows[:limit]]
-        return Page(bots, _cursor(bots[-1]) if len(rows) > limit else None)
+        further = cursor_of(bots[-1]) if len(rows) > limit else None
+        return Page(bots[::-1] if query.backwards else bots, further)
 
     def _has_attribute(self, name: str, value: Any) -> ColumnElement[bool]:
         """Equality of one custom attribute with a JSON value, whatever its type."""
         column = t.bots.c.custom_attributes
         if not self._database.sqlite:
-            contains: ColumnElement[bool] = column.contains({name: value})
+            contains: ColumnElement[bool] = type_coerce(column, JSONB).contains({name: value})
             return contains
         path = '$."' + name.replace('"', '""') + '"'
         kind, found = func.json_type(column, path), func.json_extract(column, path)
@@ -149,6 +169,19 @@ class Reading:
 
     async def deliveries(self, bot_id: str, account: str) -> Sequence[Delivery]:
         return [delivery_of(row) for row in await self._rows(t.deliveries, bot_id, account)]
+
+    async def lives(self, bots: Sequence[Bot]) -> Mapping[str, Sequence[Happening]]:
+        logs: dict[str, list[Happening]] = {bot.id: [] for bot in bots}
+        h = t.happenings.c
+        found = select(t.happenings).where(h.bot_id.in_([*logs]), h.event.in_([*EVENTS, NO_ENGINE]))
+        async with reported(), self._database.read() as connection:
+            for row in await connection.execute(found.order_by(h.id)):
+                logs[row.bot_id].append(happening_of(row))
+        return logs
+
+    async def participant_events(self, bot_id: str, account: str) -> Sequence[ParticipantEvent]:
+        rows = await self._rows(t.participant_events, bot_id, account)
+        return [ParticipantEvent(row.id, row.participant_id, row.name, row.is_host, row.event, row.at) for row in rows]
 
     async def transcripts(self, bot_id: str, account: str) -> Sequence[TranscriptJob]:
         rows = await self._rows(t.transcripts, bot_id, account, t.transcripts.c.created_at)
@@ -229,7 +262,13 @@ class Reading:
             )
 
 
-def _cursor(bot: Bot) -> str:
+def _at(place: Place) -> ColumnElement[bool]:
+    status = t.bots.c.status == place.status.value
+    return status if place.recording is None else and_(status, t.bots.c.recording == place.recording)
+
+
+def cursor_of(bot: Bot) -> str:
+    """Where a page begins that follows, or precedes, this bot."""
     return base64.urlsafe_b64encode(f"{bot.created_at!r} {bot.id}".encode()).decode().rstrip("=")
 
 

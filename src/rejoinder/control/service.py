@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -23,6 +23,14 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A status, and optionally what the recording must be."""
+
+    status: BotStatus
+    recording: Literal["none", "on", "paused"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListQuery:
     """Which bots to list, newest first. ``created_from`` <= created_at < ``created_to``, Unix seconds.
 
@@ -36,6 +44,14 @@ class ListQuery:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     cursor: str | None = None
     limit: int = 50
+    backwards: bool = False
+    """The page before the cursor instead of the one after it; ``next_cursor`` is then where the one before begins."""
+    meeting_link: str | None = None
+    deduplication_key: str | None = None
+    join_from: float | None = None
+    join_to: float | None = None
+    places: Sequence[Place] | None = None
+    """In one of these; none of them: no bots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,18 @@ class Page:
 
     bots: Sequence[Bot]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantEvent:
+    """A participant came (join), went (leave), began (speech_start) or stopped to speak (speech_stop)."""
+
+    id: int
+    participant_id: str
+    name: str
+    is_host: bool
+    event: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +214,39 @@ class BotService(Protocol):
 
     async def redeliver(self, bot_id: str, account: str, delivery_id: int) -> Delivery:
         """Send a webhook again, whatever became of it."""
+        ...
+
+    async def lives(self, bots: Sequence[Bot]) -> Mapping[str, Sequence[Happening]]:
+        """The part of the bots' logs that says where they are in their lives, by bot id, oldest first."""
+        ...
+
+    async def participant_events(self, bot_id: str, account: str) -> Sequence[ParticipantEvent]:
+        """Who came, went and spoke, in order; only of bots of Attendee's dialect."""
+        ...
+
+    async def change(self, bot_id: str, account: str, edit: Callable[[BotConfig], BotConfig], *, early: bool) -> Bot:
+        """Change a bot's config; ``early``: in a way that is possible only while it is scheduled. Raises Conflict, and
+        InvalidRequest as :meth:`create` does."""
+        ...
+
+    async def play(self, bot_id: str, account: str, data: bytes, content_type: str) -> None:
+        """Say a sound file after what is already queued. Raises Conflict when the bot is not in a meeting."""
+        ...
+
+    async def speak(self, bot_id: str, account: str, text: str) -> None:
+        """Say a text in the built-in voice. Raises Conflict."""
+        ...
+
+    async def show(self, bot_id: str, account: str, image: bytes) -> None:
+        """Show a JPEG or PNG file as the bot's video until the next. Raises Conflict."""
+        ...
+
+    async def erase(self, bot_id: str, account: str) -> Bot:
+        """Delete what a bot that is over has left, but not the bot. Raises Conflict while it is not over."""
+        ...
+
+    async def delete_transcripts(self, bot_id: str, account: str) -> int:
+        """Delete all transcripts of a bot; how many there were. Raises Conflict while one is being made."""
         ...
 
     async def counts(self) -> Counts:

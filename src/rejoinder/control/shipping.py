@@ -32,6 +32,10 @@ class Spool:
         """Where this worker records a bot."""
         return self._folder / bot_id / str(epoch)
 
+    def evidence(self, bot_id: str) -> Path:
+        """Where a browser leaves what it saw when something failed (:mod:`rejoinder.browser.evidence`)."""
+        return self._folder.parent / "evidence" / bot_id
+
     def workshop(self) -> Path:
         """Where finished files are made."""
         place = self._folder / ".work"

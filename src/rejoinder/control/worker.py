@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import concurrent.futures
 import contextlib
 import time
@@ -18,14 +19,15 @@ from rejoinder.control.aftermath import SUMMARISE, TRANSCRIBE, Aftermath
 from rejoinder.control.cleaning import EXPIRE, Cleaner
 from rejoinder.control.journal import Journal
 from rejoinder.control.ledger import DELIVER, Fence, Ledger
+from rejoinder.control.output import KINDS, Gone, Output
 from rejoinder.control.shipping import Spool
 from rejoinder.core.bot import Bot, BotStatus
-from rejoinder.core.commands import BotCommand, Leave, SendChat, SetRecording, ShowImageUrl
-from rejoinder.core.entries import Reached
+from rejoinder.core.commands import BotCommand, Leave, SendChat, SetRecording, ShowImage, ShowImageUrl
+from rejoinder.core.entries import Noted, Reached
 from rejoinder.core.lifecycle import Moment
 from rejoinder.core.participant import Participant
 from rejoinder.engine.base import JobHandler
-from rejoinder.errors import Fenced
+from rejoinder.errors import Fenced, RejoinderError
 from rejoinder.media.loop import MediaLoop
 from rejoinder.platforms.base import Stay
 from rejoinder.recording.recorder import Recorder
@@ -56,6 +58,8 @@ class _Running:
     fenced: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """The session has ended and cleaned up."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """What the API has the bot say is said one after the other."""
 
 
 class Work:
@@ -73,6 +77,7 @@ class Work:
         aftermath: Aftermath,
         courier: Courier,
         media: MediaLoop,
+        output: Output,
     ) -> None:
         self.owner: Callable[[], str] = lambda: ""
         self._database = database
@@ -82,6 +87,7 @@ class Work:
         self._aftermath = aftermath
         self._courier = courier
         self._media = media
+        self._output = output
         self._parts: Parts | None = None
         self._running: dict[str, _Running] = {}
         self._hurry = asyncio.Event()
@@ -90,6 +96,7 @@ class Work:
     def start(self, parts: Parts) -> None:
         """Set what sessions are given, and begin to look for commands and webhooks."""
         self._parts = parts
+        self._output.voice = parts.services.voice if parts.services is not None else None
         self._tasks.start(self._take_commands(), "commands")
         self._tasks.start(self._wake_couriers(), "couriers")
         self._tasks.start(self._sweep(), "sweep")
@@ -118,7 +125,7 @@ class Work:
             return
         if epoch > MOST_EPOCHS:
             message = f"{MOST_EPOCHS} workers died under this bot."
-            await self._ledger.write(bot_id, [Reached(Moment.FAILED, time.time(), message)], fence)
+            await self._ledger.write(bot_id, [Reached(Moment.FAILED, time.time(), message, reason="crashed")], fence)
             return
         if bot.status is BotStatus.LEAVING:  # the worker before this one died while it left
             await self._ledger.write(bot_id, [Reached(Moment.STOPPED, time.time())], fence)
@@ -226,11 +233,28 @@ class Work:
             return
         for row in rows:
             running = self._running.get(row.bot_id)
+            if running is not None and row.kind in KINDS:
+                self._tasks.start(self._carry_out(running, row.kind, row.body), f"output of {row.bot_id}")
+                continue
             command = command_of(row.kind, row.body)
             if running is not None and running.session is not None and command is not None:
                 await self._media.run(_perform(running.session, command))
         async with self._database.begin() as connection:
             await connection.execute(delete(t.commands).where(t.commands.c.id.in_([row.id for row in rows])))
+
+    async def _carry_out(self, running: _Running, kind: str, body: Mapping[str, Any]) -> None:
+        async def perform(command: BotCommand) -> None:
+            if running.session is None:
+                raise Gone("The bot has left.")
+            await self._media.run(_perform(running.session, command))
+
+        async with running.turn:
+            try:
+                await self._output.carry_out(kind, body, perform)
+            except RejoinderError as error:
+                log.info("output failed", kind=kind, error=str(error))
+                if running.journal is not None and not isinstance(error, Gone):
+                    running.journal.add(Noted("output.error", time.time(), str(error)))
 
     # -- webhooks -----------------------------------------------------------------------------------------------
 
@@ -238,13 +262,13 @@ class Work:
         bot_id, epoch = str(args["bot_id"]), args.get("epoch")
 
         async def live() -> bool:
-            async with self._database.read() as connection:
-                found = select(t.bots.c.status, t.bots.c.closed, t.bots.c.epoch).where(t.bots.c.id == bot_id)
-                row = (await connection.execute(found)).first()
-            if row is None or row.closed or row.status == BotStatus.SCHEDULED.value:
+            if epoch is None:
                 return False
+            async with self._database.read() as connection:
+                found = select(t.bots.c.closed, t.bots.c.epoch).where(t.bots.c.id == bot_id)
+                row = (await connection.execute(found)).first()
             # One courier stays: without this, each take-over of a bot would leave one more behind.
-            return epoch is None or row.epoch <= epoch
+            return row is not None and not row.closed and row.epoch <= epoch
 
         await self._courier.run(bot_id, live)
         await self._cleaner.forget_deliveries(bot_id)
@@ -278,6 +302,8 @@ def command_of(kind: str, body: Mapping[str, Any]) -> BotCommand | None:
             return Leave()
         case "send_message":
             return SendChat(body["text"])
+        case "show":
+            return ShowImage(base64.b64decode(body["data"]))
         case "send_image":
             return ShowImageUrl(body["url"], body.get("display_s"))
         case "set_recording":

@@ -86,6 +86,8 @@ class AutomaticLeave:
     in_call_recording_s: float | None = 14_400.0
     recording_permission_denied_s: float | None = 60.0
     bot_detection: BotDetection | None = None
+    voice_inactivity_after_s: float = 0.0
+    """How long after the bot came in silence begins to count (Attendee's ``silence_activate_after_seconds``)."""
 
 
 NEVER_LEAVE = AutomaticLeave(None, None, None, None, None, None)
@@ -125,6 +127,41 @@ class ParticipantWebhook:
 
 
 @dataclass(frozen=True, slots=True)
+class RealtimeAudio:
+    """One of Attendee's realtime sockets. ``threshold``: RMS of the meeting's int16 audio above which the bot holds its
+    tongue for 800 ms; None: never."""
+
+    url: str
+    sample_rate: int = 16_000
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerWebhook:
+    """One of Attendee's ``webhooks``: which triggers go where."""
+
+    url: str
+    triggers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttendeeConfig:
+    """What only Attendee's create call says. A bot that has it is shown and told of in Attendee's dialect.
+
+    ``image``: (content type, base64 data) of ``bot_image``; ``settings``: the blocks of the create call that are echoed
+    and not acted on otherwise.
+    """
+
+    audio: RealtimeAudio | None = None
+    per_participant_audio: RealtimeAudio | None = None
+    webhooks: tuple[TriggerWebhook, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    image: tuple[str, str] | None = None
+    recording_format: Literal["mp4", "mp3", "none"] = "mp4"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BotConfig:
     """One create call, upgraded to the current model. URLs are as the user gave them."""
 
@@ -151,6 +188,7 @@ class BotConfig:
     retention_hours: float | None = None
     """How long after the meeting everything is kept; None: the server's setting."""
     deduplication_key: str | None = None
+    attendee: AttendeeConfig | None = None
     custom_attributes: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     """The create body as it was sent."""

@@ -13,12 +13,15 @@ from rejoinder.core.transcript import Segment
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The bot's life took a step. ``speaker_id``: the bot's own participant id, told with ``bot.inmeeting``."""
+    """The bot's life took a step. ``speaker_id``: the bot's own participant id, told with ``bot.inmeeting``.
+    ``reason``: why, in a word, where there may be several: of :mod:`rejoinder.core.leave`, of a meeting's end, or
+    "requested"."""
 
     moment: Moment
     at: float
     message: str | None = None
     speaker_id: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Went:
     """A participant left."""
 
     participant: Participant
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """A participant begins (``speaking``) or stops to speak."""
+
+    participant: Participant
+    speaking: bool
     at: float
 
 
@@ -75,4 +87,4 @@ class RecordingSet:
     state: Literal["none", "on", "paused"]
 
 
-Entry = Reached | Noted | Came | Went | Chatted | Answered | Transcribed | RecordingSet
+Entry = Reached | Noted | Came | Went | Spoke | Chatted | Answered | Transcribed | RecordingSet

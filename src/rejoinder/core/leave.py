@@ -171,7 +171,8 @@ class AutoLeave:
             else:
                 limit("no_one_joined", self._started_at, config.no_one_joined_s)
         elif not self._speaking:
-            limit("voice_inactivity", self._quiet_since, config.voice_inactivity_s)
+            counts_from = (self._started_at or 0.0) + config.voice_inactivity_after_s
+            limit("voice_inactivity", max(self._quiet_since, counts_from), config.voice_inactivity_s)
         if config.bot_detection is not None and self._only_bots_since is not None:
             assert self._started_at is not None
             looked = max(self._only_bots_since, self._started_at + config.bot_detection.activate_after_s)

@@ -39,7 +39,7 @@ class Attendance:
     left_at: float | None = None
 
 
-FileKind = Literal["audio", "track", "speech", "transcript", "transcript_raw", "screenshot"]
+FileKind = Literal["audio", "recording", "track", "speech", "transcript", "transcript_raw", "screenshot", "evidence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class BrowserMeeting:
         if not self._over:
             self._over = True
             message = f"{outcome.message} (evidence {outcome.evidence})" if outcome.evidence else outcome.message
-            self._ears.event(Ended(outcome.ended, message))
+            self._ears.event(Ended(outcome.ended, message, outcome.reason))
 
     def _failed(self, name: str, error: BaseException) -> None:
         log.error("meeting failed", task=name, exc_info=error)

@@ -142,11 +142,18 @@ class Roster:
     def _labelled(self, data: Mapping[str, Any]) -> list[MeetingEvent]:
         number, who, source = data.get("track"), _id(data.get("id")), data.get("source", "track")
         confidence = data.get("confidence", 1.0)
-        if not _track(number) or not isinstance(source, str) or source not in _SOURCES or not isinstance(confidence, (int, float)):
+        if (
+            not _track(number)
+            or not isinstance(source, str)
+            or source not in _SOURCES
+            or not isinstance(confidence, (int, float))
+        ):
             return []
         track = self._tracks.setdefault(cast(int, number), _Track())
         track.labelled = who
-        return self._tell(cast(int, number), track, who, source, min(1.0, max(0.0, float(confidence))))
+        return self._tell(
+            cast(int, number), track, who, cast(LabelSource, source), min(1.0, max(0.0, float(confidence)))
+        )
 
     def _source(self, data: Mapping[str, Any]) -> list[MeetingEvent]:
         csrc, who = data.get("csrc"), _id(data.get("id"))

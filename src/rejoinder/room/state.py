@@ -204,9 +204,7 @@ class RoomState:
             self._send(sender, wire.error(fault))
             self._out.append(Close(sender, TRY_LATER, "room_full"))
             return
-        seat = _Seat(
-            sender, message.name, message.kind, message.audio, message.video, message.key, message.epoch
-        )
+        seat = _Seat(sender, message.name, message.kind, message.audio, message.video, message.key, message.epoch)
         if waits and self.host is not None:
             self._waiting[sender] = seat
             self._send(sender, {"type": "waiting"})

@@ -21,6 +21,8 @@ PREFIX = "rj_"
 SECRET_BYTES = 32
 """256 random bits: a plain SHA-256 is enough, as there is nothing to guess (unlike a password's few bits)."""
 DEFAULT_ACCOUNT = "default"
+DIALECTS = ("meetstream", "attendee")
+"""Whose API a key's owner speaks; the first where nobody says."""
 LONGEST_NAME = 200
 LONGEST_TOKEN = 1024
 
@@ -33,6 +35,7 @@ class Key:
     account: str
     sha256: str
     created_at: float
+    dialect: str | None = None
 
 
 class Keys:
@@ -46,15 +49,26 @@ class Keys:
         self._database = database
         self._fixed = _digest(api_key.get_secret_value()) if api_key else None
 
-    async def create(self, name: str, account: str = DEFAULT_ACCOUNT) -> str:
-        """Make a key and return it; it cannot be had again. Raises InvalidRequest if the name is taken."""
+    async def create(self, name: str, account: str = DEFAULT_ACCOUNT, dialect: str | None = None) -> str:
+        """Make a key and return it; it cannot be had again. Raises InvalidRequest if the name is taken.
+
+        ``dialect``: one of :data:`DIALECTS`, meant where a request does not tell.
+        """
+        if dialect is not None and dialect not in DIALECTS:
+            raise InvalidRequest(f"dialect must be one of {', '.join(DIALECTS)}", field="dialect")
         for field, value in (("name", name), ("account", account)):
             if not value.strip():
                 raise InvalidRequest(f"{field} must not be empty", field=field)
             if len(value) > LONGEST_NAME or not value.isprintable():
                 raise InvalidRequest(f"{field}: at most {LONGEST_NAME} printable characters", field=field)
         token = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        row = {"sha256": _digest(token), "name": name, "account": account, "created_at": time.time()}
+        row = {
+            "sha256": _digest(token),
+            "name": name,
+            "account": account,
+            "created_at": time.time(),
+            "dialect": dialect,
+        }
         try:
             async with self._database.begin() as connection:
                 await connection.execute(insert(keys).values(row))
@@ -82,7 +96,7 @@ class Keys:
                 rows = (await connection.execute(query)).all()
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise _unavailable(error) from None
-        return tuple(Key(row.name, row.account, row.sha256, row.created_at) for row in rows)
+        return tuple(Key(row.name, row.account, row.sha256, row.created_at, row.dialect) for row in rows)
 
     async def authenticate(self, token: str) -> str:
         """The account a key belongs to. Raises NotAuthorised.
@@ -103,6 +117,18 @@ class Keys:
         if account is None:
             raise NotAuthorised("Invalid token.")
         return str(account)
+
+    async def dialect(self, token: str) -> str | None:
+        """The dialect a key was made for; None: none, or no such key."""
+        if len(token) > LONGEST_TOKEN:
+            return None
+        query = select(keys.c.dialect).where(keys.c.sha256 == _digest(token))
+        try:
+            async with self._database.read() as connection:
+                found: str | None = (await connection.execute(query)).scalar_one_or_none()
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _unavailable(error) from None
+        return found
 
 
 def _unavailable(error: Exception) -> Unavailable:

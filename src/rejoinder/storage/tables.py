@@ -49,8 +49,9 @@ keys = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("account", Text, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("dialect", String(12)),
 )
-"""API keys: hex SHA-256 of the whole key."""
+"""API keys: hex SHA-256 of the whole key. ``dialect``: whose API the key's owner speaks where that is in question."""
 
 bots = Table(
     "bots",
@@ -158,6 +159,20 @@ participants = Table(
     Index("ix_participants_bot_id_id", "bot_id", "id"),
 )
 """One row per stay of a participant."""
+
+participant_events = Table(
+    "participant_events",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    _bot_id(),
+    Column("participant_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_host", Boolean, nullable=False),
+    Column("event", String(12), nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_participant_events_bot_id_id", "bot_id", "id"),
+)
+"""Of bots of Attendee's dialect: who came (join), went (leave), began (speech_start) and stopped to speak."""
 
 commands = Table(
     "commands",

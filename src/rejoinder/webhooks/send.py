@@ -14,6 +14,7 @@ from rejoinder.errors import InvalidRequest
 from rejoinder.outgoing import RefusedAddress, guarded_connector, parse_url
 from rejoinder.settings import Settings
 from rejoinder.webhooks import signing
+from rejoinder.webhooks.attendee import TRIGGERS
 from rejoinder.webhooks.retry import Outcome
 
 TIMEOUT_S = 10.0
@@ -78,7 +79,10 @@ class Sender:
 
     async def _post(self, url: str, delivery: Delivery) -> tuple[Outcome, str | None]:
         """What came of one request, and where it redirects to."""
-        headers = signing.headers(delivery.body, self._secret, datetime.now(UTC), delivery.id)
+        if delivery.event in TRIGGERS:
+            headers = signing.attendee_headers(delivery.body, self._secret, delivery.id)
+        else:
+            headers = signing.headers(delivery.body, self._secret, datetime.now(UTC), delivery.id)
         async with self._open().post(url, data=delivery.body, headers=headers, allow_redirects=False) as response:
             status = response.status
             if 200 <= status < 300:

@@ -88,10 +88,6 @@ def test_an_unknown_bot(client: TestClient, name: str) -> None:
     assert (answer.status_code, answer.json()) == (404, {"message": "Bot not found."})
 
 
-def test_a_bot_without_a_suffix_is_no_endpoint(client: TestClient, bot_id: str) -> None:
-    assert client.get(f"/api/v1/bots/{bot_id}").json() == {"message": "Not found."}
-
-
 def test_a_repeated_request_makes_no_second_bot(client: TestClient, service: FakeService) -> None:
     key = {"Idempotency-Key": "abc"}
     first = create(client, key, bot_name="Ada")

@@ -61,7 +61,7 @@ def test_whole_seconds_to_wait() -> None:
 def test_paths_methods_and_parameters_that_are_none(client: TestClient) -> None:
     answer = client.get("/api/v1/nothing")
     assert (answer.status_code, answer.json()) == (404, {"message": "Not found."})
-    answer = client.delete("/api/v1/bots/create_bot")
+    answer = client.put("/api/v1/bots/create_bot")
     assert (answer.status_code, answer.json()) == (405, {"message": "Method not allowed."})
     assert "POST" in answer.headers["allow"]
     answer = client.get("/boom?number=x")

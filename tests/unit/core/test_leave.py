@@ -383,3 +383,13 @@ def test_one_limit_less(field_name: str) -> None:
         if field_name == "everyone_left_s":
             made.left("p1", T0)
     leaves(made, "max_recording", T0 + 14_400)
+
+
+def test_silence_may_count_only_after_a_while() -> None:
+    config = AutomaticLeave(voice_inactivity_s=10.0, voice_inactivity_after_s=100.0, in_call_recording_s=None)
+    made = inside(config, ADA)
+    assert made.deadline() == T0 + 110
+    made.spoke(T0 + 50)
+    assert made.deadline() == T0 + 110
+    made.spoke(T0 + 105)
+    leaves(made, "voice_inactivity", T0 + 115)

@@ -156,3 +156,15 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
         await database.close()
 
     asyncio.run(main())
+
+
+def test_a_key_may_have_a_dialect(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        keys = Keys(database)
+        plain, spoken = await keys.create("plain"), await keys.create("theirs", "acme", "attendee")
+        assert [await keys.dialect(token) for token in (plain, spoken, "none")] == [None, "attendee", None]
+        assert [key.dialect for key in await keys.list()] == [None, "attendee"]
+        with pytest.raises(InvalidRequest, match="dialect"):
+            await keys.create("other", dialect="recall")
+
+    run(tmp_path, use)

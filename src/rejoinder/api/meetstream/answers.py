@@ -141,6 +141,7 @@ class BotDetails(BaseModel):
     EndTime: str | None = Field(description="When it was out.")
     Duration: int | None = Field(description="Seconds in the meeting; null while it is there.")
     LastUpdatedAt: int = Field(description="Unix seconds.")
+    Evidence: str = Field(description="Where to get what was saved if joining failed; not in MeetStream's API.")
     AudioStatus: str | None = Field(description="Success, Skipped or Failed; null while unknown.")
     TranscriptStatus: str | None = Field(description="Success or Failed; null while unknown.")
     ManifestStatus: str | None

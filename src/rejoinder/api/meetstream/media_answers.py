@@ -101,6 +101,21 @@ class Screenshots(BaseModel):
     screenshots: list[Screenshot]
 
 
+class Evidence(BaseModel):
+    """One file."""
+
+    name: str
+    url: str = URL
+    size: int
+
+
+class EvidenceList(BaseModel):
+    """What was saved where joining failed."""
+
+    bot_id: str = BOT_ID
+    evidence: list[Evidence]
+
+
 class Chunk(BaseModel):
     """Somebody spoke."""
 

@@ -79,6 +79,12 @@ def screenshots(bot_id: str, files: Sequence[tuple[StoredFile, str]]) -> dict[st
     return {"bot_id": bot_id, "screenshots_count": len(shots), "screenshots": shots}
 
 
+def evidence(bot_id: str, files: Sequence[tuple[StoredFile, str]]) -> dict[str, Any]:
+    """What was saved where joining failed, by name."""
+    saved = [{"name": file.name, "url": url, "size": file.size} for file, url in files]
+    return {"bot_id": bot_id, "evidence": sorted(saved, key=lambda one: str(one["name"]))}
+
+
 def speaker_timeline(known: SpeakerTimeline) -> dict[str, Any]:
     """Who spoke when (4.8): ``startByte`` and ``endByte`` are offsets into 16-bit mono samples, not times."""
     end = max((chunk.end for chunk in known.chunks), default=0)

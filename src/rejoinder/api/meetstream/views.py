@@ -147,6 +147,7 @@ def _bot_details(known: Detail) -> dict[str, Any]:
         "Duration": _duration(bot),
         "LastUpdatedAt": int(bot.updated_at or bot.created_at),
         "AudioStatus": bot.audio_status,
+        "Evidence": f"/api/v1/bots/{bot.id}/evidence",
         "TranscriptStatus": bot.transcript_status,
         "ManifestStatus": _manifest_status(known.happenings),
         "transcript_id": bot.transcript_id,
