@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     bots_per_browser: int = Field(default=1, ge=1, le=16)
     """Bots that share one Chromium. More saves memory (100 MB a bot), but a browser that dies takes all of them."""
     selectors_dir: Path | None = None
-    """A folder with ``<platform>/selectors.toml`` in place of the built-in ones, for platforms that changed their page."""
+    """A folder with ``<platform>/selectors.toml`` in place of built-in ones, for platforms that changed their page."""
     profile_key: SecretStr | None = None
     """What signed-in browser profiles are encrypted with; unset: profiles cannot be stored."""
 

@@ -282,7 +282,7 @@ def test_leaving_while_an_action_takes_for_ever_still_ends(tmp_path: Path, monke
         await scene.meeting.join()
         await scene.until(lambda: bool(scene.farm.done))
         await scene.meeting.leave()
-        assert scene.events == [told.Ended("left", "Bot left the meeting")]
+        assert scene.events == [told.Ended("left", "Bot left the meeting", "left")]
         assert scene.farm.open_now == 0
 
     play(test())
@@ -296,7 +296,7 @@ def test_leaving_between_two_tries_ends(tmp_path: Path, monkeypatch: pytest.Monk
         await scene.meeting.join()
         await scene.until(lambda: bool(scene.farm.tabs) and scene.farm.open_now == 0)
         await scene.meeting.leave()
-        assert scene.events == [told.Ended("left", "Bot left the meeting")]
+        assert scene.events == [told.Ended("left", "Bot left the meeting", "left")]
 
     play(test())
 
