@@ -171,7 +171,7 @@ def test_each_participant_apart_and_one_connection_for_equal_urls(stage: Stage) 
                 chunks = call.user.of(who)
                 assert {(chunk.sample_rate, len(chunk.pcm)) for chunk in chunks} == {(8_000, 160)}
                 # the words and half a second of silence, not the whole time
-                assert 0.95 <= len(chunks) * 0.02 <= 1.4
+                assert 0.85 <= len(chunks) * 0.02 <= 1.4  # a jitter buffer may hurry through up to a sixth
                 loud = loudest(joined(chunks), 3_200)
                 assert pitch(loud, 8_000) == pytest.approx(hz, abs=5)
                 assert share(loud, other, 8_000) < 0.001

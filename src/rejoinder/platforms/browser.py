@@ -42,6 +42,8 @@ FILL_EVERY_S = 0.04
 EPOCHS = 1000
 """Loads of a page an attempt may count: epochs of a later attempt are always higher."""
 CLOSE_S = 15.0
+HISS_PEAK = 16
+"""Samples up to this (-66 dBFS) are silence: comfort noise takes nobody from another track."""
 _LEFT = Outcome("left", "Bot left the meeting")
 _SILENCE = np.zeros(FRAME_SAMPLES, np.int16)
 
@@ -281,7 +283,7 @@ class BrowserMeeting:
         if not self._inside:
             return
         now = self._loop.time()
-        loud = bool(pcm.any())
+        loud = bool(np.abs(pcm).max(initial=0) > HISS_PEAK)
         person = self._roster.label(track, at)
         if person is None:
             if not loud:

@@ -33,7 +33,7 @@ class Voices:
         self._voices: dict[str, _Voice] = {}
 
     def take(self, who: str, track: int, now: float, *, loud: bool = True) -> bool:
-        """Whether a block of ``track`` labelled as ``who`` is to be heard; ``loud``: it is not digital silence. A
+        """Whether a block of ``track`` labelled as ``who`` is to be heard; ``loud``: it is more than hiss. A
         second track with the same label is not, until the first has been silent: both carry the same person. A silent
         block never takes a person from another track."""
         voice = self._voices.get(who)

@@ -323,7 +323,7 @@ function rejoinderCapture(core, inner) {
     }));
   hook(window);
   setInterval(rescan, 1000);
-  setInterval(sources, 40);
+  setInterval(sources, 100);
   setInterval(() => stats().catch(() => {}), 3000);
   return { hook };
 }

@@ -81,6 +81,8 @@ class TrackChoice:
             # A mix that is silent because nobody speaks is in order.
             if others and now - heard >= SILENT_S:
                 self._given_up = True
+        elif self._main is not None and self._tracks[self._main].sounded == now:
+            self._given_up = False
         self._same = self._doubles()
 
     def _doubles(self) -> set[int]:
@@ -101,7 +103,9 @@ class TrackChoice:
         """Whether a track is to be heard."""
         if self._main is not None and not self._given_up:
             return number == self._main
-        if self._given_up or (self._first is not None and now - self._first >= GRACE_S):
+        if self._given_up:
+            return number != self._main and number not in self._same
+        if self._first is not None and now - self._first >= GRACE_S:
             return number not in self._same
         # Nothing is lost while waiting for the main mix: one track is heard, and one cannot double anything.
         return number == self._leader()
