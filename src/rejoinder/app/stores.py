@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rejoinder.control.cleaning import Cleaner
 from rejoinder.control.ledger import Ledger
 from rejoinder.control.shipping import Spool
 from rejoinder.engine.dbos_engine import DbosEngine, prepare
+from rejoinder.errors import RejoinderError
 from rejoinder.settings import Settings
 from rejoinder.storage.blobs import open_blobs
 from rejoinder.storage.database import Database, database_url
@@ -20,9 +22,10 @@ from rejoinder.storage.migrate import upgrade
 
 
 class Stores:
-    """Made without touching anything; :meth:`open` comes first."""
+    """Made without touching anything but the data folder; :meth:`open` comes first. Raises RejoinderError."""
 
     def __init__(self, settings: Settings) -> None:
+        prepare_data_dir(settings.data_dir)
         given = settings.database_url.get_secret_value() if settings.database_url else None
         self.settings = settings
         self.database = Database(database_url(given, settings.data_dir))
@@ -55,6 +58,18 @@ class Stores:
         """Let go of everything."""
         await self.engine.close()
         await self.database.close()
+
+
+def prepare_data_dir(path: Path) -> None:
+    """Make the data folder, readable by its owner only, and see that it can be written. Raises RejoinderError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise RejoinderError(
+            f"The data folder {path} cannot be written ({error.strerror}). Set REJOINDER_DATA_DIR to one that can."
+        ) from error
 
 
 def host_id(data_dir: Path) -> str:
