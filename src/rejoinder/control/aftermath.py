@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rejoinder.agent.base import LanguageModel
 from rejoinder.bridges.meetstream import transcript as shapes
+from rejoinder.control.bots import add_transcript
 from rejoinder.control.cleaning import Cleaner, prefix_of, remove_folder
 from rejoinder.control.ledger import Ledger
 from rejoinder.control.shipping import Spool
@@ -219,16 +220,10 @@ class Aftermath:
         async with self._database.begin() as connection:
             found = select(t.transcripts).where(t.transcripts.c.id == bot.transcript_id)
             if (await connection.execute(found)).first() is None:
-                await connection.execute(
-                    t.transcripts.insert().values(
-                        id=bot.transcript_id,
-                        bot_id=bot.id,
-                        provider=wanted.provider,
-                        options=wanted.options,
-                        status="Processing",
-                        created_at=time.time(),
-                    )
+                made = TranscriptJob(
+                    bot.transcript_id, bot.id, wanted.provider, wanted.options, "Processing", time.time()
                 )
+                await add_transcript(connection, made)
             job = Job(TRANSCRIBE, bot.transcript_id, {"transcript_id": bot.transcript_id, "closes": True})
             await self._engine.submit(job, connection)
         return True
