@@ -21,6 +21,7 @@ from rejoinder.bridges.meetstream import transcript as shapes
 from rejoinder.control.bots import add_transcript
 from rejoinder.control.cleaning import Cleaner, prefix_of, remove_folder
 from rejoinder.control.ledger import Ledger
+from rejoinder.control.reading import Reading
 from rejoinder.control.shipping import Spool
 from rejoinder.core.bot import Bot, BotStatus
 from rejoinder.core.entries import Entry, Reached
@@ -34,7 +35,7 @@ from rejoinder.recording.join import Recording, finish, read_track_pcm
 from rejoinder.storage import tables as t
 from rejoinder.storage.blobs import Blobs
 from rejoinder.storage.database import Database
-from rejoinder.storage.rows import bot_of, file_of, segment_json, segment_of, transcript_of
+from rejoinder.storage.rows import bot_of, segment_json, segment_of, transcript_of
 from rejoinder.transcription.base import BatchTranscriber, TrackAudio
 from rejoinder.transcription.merge import merge
 from rejoinder.transcription.summary import summarise
@@ -62,6 +63,7 @@ class Aftermath:
         llm: LanguageModel | None,
     ) -> None:
         self._database = database
+        self._reading = Reading(database)
         self._engine = engine
         self._ledger = ledger
         self._blobs = blobs
@@ -214,7 +216,7 @@ class Aftermath:
         wanted = bot.config.transcript
         if wanted is None or wanted.streaming or bot.transcript_id is None:
             return False
-        if not await self._files(bot.id, "audio"):
+        if not await self._reading.files_of(bot.id, "audio"):
             await self._happened(bot.id, Moment.TRANSCRIPTION_SKIPPED)
             return False
         async with self._database.begin() as connection:
@@ -273,7 +275,7 @@ class Aftermath:
         return error
 
     async def _heard(self, bot: Bot, job: TranscriptJob, transcriber: BatchTranscriber) -> list[Segment]:
-        files = [file for file in await self._files(bot.id, "track") if not file.info.get("bot")]
+        files = [file for file in await self._reading.files_of(bot.id, "track") if not file.info.get("bot")]
         with tempfile.TemporaryDirectory(dir=self._spool.workshop()) as folder:
             tracks = []
             for number, file in enumerate(files):
@@ -296,7 +298,7 @@ class Aftermath:
         return files
 
     async def _began_at(self, bot: Bot) -> float:
-        audio = await self._files(bot.id, "audio")
+        audio = await self._reading.files_of(bot.id, "audio")
         return float(audio[0].info["began_at"]) if audio else bot.started_at or bot.created_at
 
     async def _call_back(self, bot: Bot, job: TranscriptJob, error: str | None) -> None:
@@ -338,7 +340,7 @@ class Aftermath:
             await connection.execute(change.values(status=status, text=summary, error=error, created_at=time.time()))
 
     async def _segments(self, bot: Bot) -> list[Segment]:
-        files = await self._files(bot.id, "transcript_raw")
+        files = await self._reading.files_of(bot.id, "transcript_raw")
         if files:
             body = b"".join([part async for part in self._blobs.read(files[-1].key)])
             return [segment_of(segment) for segment in orjson.loads(body)["segments"]]
@@ -367,11 +369,6 @@ class Aftermath:
         async with self._database.read() as connection:
             row = (await connection.execute(select(t.bots).where(t.bots.c.id == bot_id))).first()
         return None if row is None else bot_of(row)
-
-    async def _files(self, bot_id: str, kind: str) -> list[StoredFile]:
-        async with self._database.read() as connection:
-            found = select(t.files).where(t.files.c.bot_id == bot_id, t.files.c.kind == kind).order_by(t.files.c.id)
-            return [file_of(row) for row in (await connection.execute(found)).all()]
 
 
 def _transcribed(error: str | None) -> list[Moment | tuple[Moment, str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from rejoinder.core.records import Delivery
 from rejoinder.errors import NotFound
 from rejoinder.storage.database import Database
+from rejoinder.storage.rows import delivery_of
 from rejoinder.storage.tables import deliveries
 
 AHEAD = 20
@@ -94,7 +94,7 @@ class SqlOutbox:
             found = await connection.execute(
                 select(*_COLUMNS).where(deliveries.c.id.in_(wanted)).order_by(deliveries.c.id)
             )
-            return [_delivery(row) for row in found]
+            return [delivery_of(row) for row in found]
 
     async def claim(self, delivery: Delivery, until: float) -> bool:
         """Count an attempt, if the delivery is pending and as it was read; nobody else sends it before ``until``."""
@@ -137,7 +137,7 @@ class SqlOutbox:
             found = await connection.execute(
                 select(*_COLUMNS).where(deliveries.c.bot_id == bot_id).order_by(deliveries.c.id)
             )
-            return [_delivery(row) for row in found]
+            return [delivery_of(row) for row in found]
 
     async def requeue(self, bot_id: str, delivery_id: int, at: float) -> Delivery:
         """Send a webhook again from ``at`` on, whatever became of it, with all its tries. Raises NotFound."""
@@ -151,8 +151,4 @@ class SqlOutbox:
             row = result.one_or_none()
         if row is None:
             raise NotFound("Webhook delivery not found.")
-        return _delivery(row)
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(**row._asdict())
+        return delivery_of(row)
