@@ -41,10 +41,12 @@ class MediaLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def stop(self) -> None:
-        """Stop the loop and wait for the thread."""
+        """Stop the loop for good and wait for the thread."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
+        if not self._thread.is_alive():
+            self._loop.close()  # it holds descriptors of its own and of libwebrtc
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

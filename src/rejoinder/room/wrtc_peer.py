@@ -170,12 +170,25 @@ class WrtcPeer:
         processor = webrtc.MediaStreamTrackProcessor(
             webrtc.MediaStreamTrackProcessorInit(track, max_buffer_size=AUDIO_QUEUE)
         )
-        async for data in processor.readable:
-            pcm = np.empty(data.number_of_frames * data.number_of_channels, np.int16)
-            data.copy_to(pcm, webrtc.AudioDataCopyToOptions(plane_index=0))
-            channels = data.number_of_channels
-            data.close()
-            self._events.audio(pcm if channels == 1 else pcm[::channels].copy())
+        reader = processor.readable.get_reader()
+        asked = reader.read()
+        try:
+            # A read that is cancelled with its reader drops a block that comes at the same moment, memory and all.
+            while not (result := await asyncio.shield(asked)).done:
+                self._heard(result.value)
+                asked = reader.read()
+        except asyncio.CancelledError:
+            reader.cancel()
+            if asked.done() and asked.exception() is None and (late := asked.result().value) is not None:
+                late.close()
+            raise
+
+    def _heard(self, data: webrtc.AudioData) -> None:
+        channels = data.number_of_channels
+        pcm = np.empty(data.number_of_frames * channels, np.int16)
+        data.copy_to(pcm, webrtc.AudioDataCopyToOptions(plane_index=0))
+        data.close()
+        self._events.audio(pcm if channels == 1 else pcm[::channels].copy())
 
 
 class WrtcEngine:
