@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bench.grounds import databases, opened
 from bench.harness import Served, serve, spread, table, write
 from rejoinder.core.bot import Bot, BotConfig, BotStatus
@@ -29,7 +31,7 @@ from rejoinder.media.loop import new_event_loop
 from rejoinder.storage import tables as t
 from rejoinder.storage.database import Database, database_url
 from rejoinder.storage.keys import DEFAULT_ACCOUNT
-from rejoinder.storage.rows import bot_row
+from rejoinder.storage.rows import attribute_rows, bot_row
 
 CLIENTS = 8
 CHUNK = 2000
@@ -65,12 +67,20 @@ async def filled(url: str | None, data: Path, count: int) -> None:
             for row in rows(count, time.time()):
                 held.append(row)
                 if len(held) == CHUNK:
-                    await connection.execute(t.bots.insert(), held)
+                    await written(connection, held)
                     held = []
             if held:
-                await connection.execute(t.bots.insert(), held)
+                await written(connection, held)
     finally:
         await database.close()
+
+
+async def written(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+    """Some bots, and by what they are found."""
+    await connection.execute(t.bots.insert(), rows)
+    keys = ("id", "account", "created_at", "custom_attributes")
+    found = [one for row in rows for one in attribute_rows(*(row[key] for key in keys))]
+    await connection.execute(t.attributes.insert(), found)
 
 
 async def creates(served: Served, seconds: float) -> float:

@@ -36,19 +36,19 @@ def parse_json(body: bytes) -> Any:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
-    _check(data)
+    check_json(data)
     return data
 
 
-def _check(data: Any) -> None:
-    """No NUL characters (PostgreSQL stores none) and no endless nesting."""
+def check_json(data: Any, field: str = "The body") -> None:
+    """Raises InvalidRequest for NUL characters (PostgreSQL stores none) and endless nesting. Pure."""
     waiting: list[tuple[Any, int]] = [(data, 1)]
     while waiting:
         value, depth = waiting.pop()
         if depth > MAX_DEPTH:
-            raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+            raise InvalidRequest(f"{field} is nested more than {MAX_DEPTH} levels deep.")
         if isinstance(value, str):
-            check_text(value)
+            check_text(value, field)
         elif isinstance(value, dict):
             waiting.extend((part, depth + 1) for pair in value.items() for part in pair)
         elif isinstance(value, list):

@@ -35,7 +35,7 @@ from rejoinder.recording.join import Recording, finish, read_track_pcm
 from rejoinder.storage import tables as t
 from rejoinder.storage.blobs import Blobs
 from rejoinder.storage.database import Database
-from rejoinder.storage.rows import bot_of, segment_json, segment_of, transcript_of
+from rejoinder.storage.rows import bot_of, file_row, segment_json, segment_of, transcript_of
 from rejoinder.transcription.base import BatchTranscriber, TrackAudio
 from rejoinder.transcription.merge import merge
 from rejoinder.transcription.summary import summarise
@@ -174,20 +174,7 @@ class Aftermath:
             for file in files:
                 await connection.execute(t.files.delete().where(t.files.c.bot_id == bot_id, t.files.c.key == file.key))
                 try:
-                    await connection.execute(
-                        t.files.insert().values(
-                            bot_id=bot_id,
-                            kind=file.kind,
-                            key=file.key,
-                            name=file.name,
-                            content_type=file.content_type,
-                            size=file.size,
-                            duration_s=file.duration_s,
-                            owner_id=file.owner_id,
-                            owner_name=file.owner_name,
-                            info=file.info,
-                        )
-                    )
+                    await connection.execute(t.files.insert().values(bot_id=bot_id, **file_row(file)))
                 except IntegrityError as error:
                     raise NotFound("Bot not found.") from error
 

@@ -35,7 +35,7 @@ from rejoinder.storage.blobs import Blobs
 from rejoinder.storage.database import Database
 from rejoinder.storage.links import Links
 from rejoinder.storage.outbox import SqlOutbox
-from rejoinder.storage.rows import bot_of, bot_row, segment_of
+from rejoinder.storage.rows import attribute_rows, bot_of, bot_row, segment_of
 
 LEAD_S = 1.0
 """A scheduled bot is woken this long before its time: finding it takes the engine about as long."""
@@ -137,6 +137,8 @@ class Bots(Reading):
                     deduplication_key=config.deduplication_key,
                 )
             )
+            if rows := attribute_rows(bot.id, account, now, config.custom_attributes):
+                await connection.execute(t.attributes.insert(), rows)
             when = config.join_at - LEAD_S if scheduled and config.join_at is not None else None
             await self._engine.submit(Job("bot", bot.id, {}, when), connection)
             if entries := first_entries(config, now, scheduled=scheduled):

@@ -22,7 +22,7 @@ from rejoinder.errors import Conflict, NotFound
 from rejoinder.storage import tables as t
 from rejoinder.storage.blobs import Blobs
 from rejoinder.storage.database import Database
-from rejoinder.storage.rows import bot_of, config_json
+from rejoinder.storage.rows import attribute_rows, bot_of, config_json
 from rejoinder.webhooks import attendee as payloads
 
 CONTENT = (
@@ -94,6 +94,10 @@ class Editor:
                     platform=now.platform,
                 )
             )
+            await connection.execute(delete(t.attributes).where(t.attributes.c.bot_id == bot.id))
+            rows = attribute_rows(bot.id, now.account, now.created_at, now.config.custom_attributes)
+            if rows:
+                await connection.execute(t.attributes.insert(), rows)
         return now
 
     async def erase(self, bot: Bot) -> Bot:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Table, and_, false, func, literal, or_, select, text, tuple_, type_coerce
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Row, Table, and_, false, func, literal, or_, select, text, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from rejoinder.control.service import (
@@ -34,6 +33,7 @@ from rejoinder.storage.blobs import Blobs
 from rejoinder.storage.database import Database
 from rejoinder.storage.rows import (
     attendance_of,
+    attribute_digest,
     bot_of,
     chat_of,
     delivery_of,
@@ -96,57 +96,32 @@ class Reading:
 
     async def list(self, account: str, query: ListQuery) -> Page:
         limit = max(1, min(query.limit, MAX_PAGE))
-        b = t.bots.c
-        wanted: list[ColumnElement[bool]] = [b.account == account]
-        if query.status is not None:
-            wanted.append(b.status == query.status.value)
-        if query.platform is not None:
-            wanted.append(b.platform == query.platform)
+        found = select(t.bots).where(*_wanted(query))
+        by: tuple[ColumnElement[Any], ColumnElement[Any]] = (t.bots.c.created_at, t.bots.c.id)
+        if query.attributes:
+            # In the order of an index: however many bots have the attribute, no more than a page of them is read.
+            first, *others = [attribute_digest(name, value) for name, value in query.attributes.items()]
+            a = t.attributes.c
+            found = found.join(t.attributes, a.bot_id == t.bots.c.id).where(a.account == account, a.digest == first)
+            found = found.where(*(_has(digest) for digest in others))
+            by = (a.created_at, a.bot_id)
+        else:
+            found = found.where(t.bots.c.account == account)
+        at, ident = by
         if query.created_from is not None:
-            wanted.append(b.created_at >= query.created_from)
+            found = found.where(at >= query.created_from)
         if query.created_to is not None:
-            wanted.append(b.created_at < query.created_to)
-        wanted += [self._has_attribute(name, value) for name, value in query.attributes.items()]
-        if query.meeting_link is not None:
-            wanted.append(t.bots.c.config["meeting_link"].as_string() == query.meeting_link)
-        if query.deduplication_key is not None:
-            wanted.append(t.bots.c.config["deduplication_key"].as_string() == query.deduplication_key)
-        if query.join_from is not None:
-            wanted.append(b.join_at >= query.join_from)
-        if query.join_to is not None:
-            wanted.append(b.join_at < query.join_to)
-        if query.places is not None:
-            wanted.append(or_(false(), *(_at(place) for place in query.places)))
-        order = (b.created_at.desc(), b.id.desc())
+            found = found.where(at < query.created_to)
         if query.cursor is not None:
-            at, ident = _read_cursor(query.cursor)
             # Compared as pairs: with OR, PostgreSQL would read and sort all that is left.
-            here, there = tuple_(b.created_at, b.id), tuple_(literal(at), literal(ident))
-            wanted.append(here > there if query.backwards else here < there)
-        if query.backwards:
-            order = (b.created_at.asc(), b.id.asc())
-        found = select(t.bots).where(*wanted).order_by(*order).limit(limit + 1)
+            here, there = tuple_(at, ident), tuple_(*map(literal, _read_cursor(query.cursor)))
+            found = found.where(here > there if query.backwards else here < there)
+        order = (at.asc(), ident.asc()) if query.backwards else (at.desc(), ident.desc())
         async with reported(), self._database.read() as connection:
-            rows = (await connection.execute(found)).all()
+            rows = (await connection.execute(found.order_by(*order).limit(limit + 1))).all()
         bots = [bot_of(row) for row in rows[:limit]]
         further = cursor_of(bots[-1]) if len(rows) > limit else None
         return Page(bots[::-1] if query.backwards else bots, further)
-
-    def _has_attribute(self, name: str, value: Any) -> ColumnElement[bool]:
-        """Equality of one custom attribute with a JSON value, whatever its type."""
-        column = t.bots.c.custom_attributes
-        if not self._database.sqlite:
-            contains: ColumnElement[bool] = type_coerce(column, JSONB).contains({name: value})
-            return contains
-        path = '$."' + name.replace('"', '""') + '"'
-        kind, found = func.json_type(column, path), func.json_extract(column, path)
-        if value is None:
-            return kind == "null"
-        if isinstance(value, bool):
-            return kind == ("true" if value else "false")
-        if isinstance(value, dict | list):
-            return found == func.json(orjson.dumps(value).decode())
-        return and_(kind.in_(("integer", "real") if isinstance(value, int | float) else ("text",)), found == value)
 
     async def detail(self, bot_id: str, account: str) -> Detail:
         bot = await self.get(bot_id, account)
@@ -260,6 +235,31 @@ class Reading:
                 int(workers),
                 int(capacity),
             )
+
+
+def _wanted(query: ListQuery) -> Iterator[ColumnElement[bool]]:
+    """What a list asks of the bots themselves, but for account, attributes and order."""
+    b = t.bots.c
+    if query.status is not None:
+        yield b.status == query.status.value
+    if query.platform is not None:
+        yield b.platform == query.platform
+    if query.meeting_link is not None:
+        yield b.config["meeting_link"].as_string() == query.meeting_link
+    if query.deduplication_key is not None:
+        yield b.config["deduplication_key"].as_string() == query.deduplication_key
+    if query.join_from is not None:
+        yield b.join_at >= query.join_from
+    if query.join_to is not None:
+        yield b.join_at < query.join_to
+    if query.places is not None:
+        yield or_(false(), *(_at(place) for place in query.places))
+
+
+def _has(digest: str) -> ColumnElement[bool]:
+    """Whether a bot has an attribute."""
+    other = t.attributes.alias()
+    return select(other.c.digest).where(other.c.bot_id == t.bots.c.id, other.c.digest == digest).exists()
 
 
 def _at(place: Place) -> ColumnElement[bool]:

@@ -85,6 +85,17 @@ bots = Table(
 )
 """``told``: how many webhooks of each kind were sent."""
 
+attributes = Table(
+    "attributes",
+    metadata,
+    _bot_id(primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index("ix_attributes_account_digest_created_at_bot_id", "account", "digest", "created_at", "bot_id"),
+)
+"""Bots by their custom attributes, in the order of the list. ``digest``: of name and value, see ``rows``."""
+
 ownership = Table(
     "ownership",
     metadata,

@@ -233,7 +233,7 @@ def test_a_promised_transcript_is_processing_then_failed_if_nothing_came(tmp_pat
 def test_deletion_leaves_nothing_behind(tmp_path: Path) -> None:
     async def scene() -> None:
         async with House(tmp_path) as house:
-            bot = await house.bot(callback_url=HOOK)
+            bot = await house.bot(callback_url=HOOK, custom_attributes={"a": 1})
             await reach(house, bot, *STAY, Moment.LEAVING, Moment.STOPPED, Moment.AUDIO_PROCESSED, Moment.DONE)
             await house.cleaner.schedule(await house.bots.get(bot, "acme"))
             for name in ("audio.wav", "tracks/a.webm"):

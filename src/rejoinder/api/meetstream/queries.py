@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-from rejoinder.api.body import check_text
+from rejoinder.api.body import check_json, check_text
 from rejoinder.control.service import MAX_PAGE, ListQuery
 from rejoinder.core.bot import BotStatus
 from rejoinder.errors import InvalidRequest
@@ -75,8 +75,7 @@ def _json_or_text(value: str) -> Any:
         parsed = orjson.loads(value)
     except orjson.JSONDecodeError:
         return value
-    if isinstance(parsed, str):
-        check_text(parsed, "custom_attr")
+    check_json(parsed, "custom_attr")
     return parsed
 
 

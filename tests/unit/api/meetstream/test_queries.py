@@ -58,6 +58,8 @@ def test_times_of_day_and_statuses_as_they_were_once_written() -> None:
         ("cursor", "a\0b", "NUL"),
         ("cursor", "x" * 1001, "1000 characters"),
         ("custom_attr[a]", '"\\u0000"', "NUL"),
+        ("custom_attr[a]", '{"x": ["\\u0000"]}', "NUL"),
+        ("custom_attr[a]", "[" * 500 + "]" * 500, "custom_attr is nested"),
     ],
 )
 def test_what_is_refused(name: str, value: str, word: str) -> None:
