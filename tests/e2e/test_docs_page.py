@@ -57,13 +57,16 @@ def test_every_operation_is_listed_without_errors(service: FakeService) -> None:
         page.goto(f"{service.base_url}/docs")
         page.wait_for_selector("details.operation")
         operations = page.locator("details.operation")
-        assert operations.count() > 28
+        assert operations.count() > 45
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
-        page.wait_for_function("document.querySelectorAll('form button').length > 28")
+        page.wait_for_function("document.querySelectorAll('form button').length > 45")
         create = page.locator("#create_bot").inner_text()
         assert "meeting_link" in create
         assert "everyone_left_timeout" in create
         assert "507" in create
+        attendee = page.locator("#attendee_create_bot").inner_text()
+        assert "meeting_url" in attendee
+        assert "only_participant_in_meeting_timeout_seconds" in attendee
         browser.close()
     assert problems == []
 
@@ -79,3 +82,6 @@ def test_trying_operations_out(page: Page, service: FakeService) -> None:
     service.finish(bot_id)
     assert "Hello all." in attempt(page, "get_transcript", f"tr-{bot_id}", "", "vtt")
     assert attempt(page, "send_message", bot_id, body='{"message": "x"}').startswith("409 ")
+    theirs = attempt(page, "attendee_create_bot", body='{"meeting_url": "http://room/a", "bot_name": "Robin"}')
+    assert theirs.startswith("201 ")
+    assert '"state": "joined_not_recording"' in theirs

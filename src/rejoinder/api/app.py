@@ -37,6 +37,11 @@ TAGS = [
     {"name": "recordings", "description": "Links to finished recordings."},
     {"name": "transcripts", "description": "What was said."},
     {"name": "webhooks", "description": "What was sent to your webhooks."},
+    {
+        "name": "attendee",
+        "description": "The same bots for clients of Attendee's API, with its words, fields and errors. "
+        "`GET /api/v1/bots`, `pause_recording` and `resume_recording` above answer in both forms.",
+    },
     {"name": "files", "description": "Downloads."},
     {"name": "monitoring", "description": "For those who run the server."},
 ]

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from rejoinder.api.attendee import bots as attendee
-from rejoinder.api.attendee.dialect import HEADER, told
+from rejoinder.api.attendee.answers import AttendeeBots, AttendeeError, AttendeeFieldErrors
+from rejoinder.api.attendee.dialect import DIALECTS, HEADER, told
 from rejoinder.api.attendee.errors import answered
 from rejoinder.api.body import MAX_CREATE_BYTES, read_json
 from rejoinder.api.context import BotId, Context, Json
@@ -40,7 +41,21 @@ _LIST_QUERY = [
     ),
     query("cursor", "The `nextCursor` of the page before.", {"type": "string"}),
     query("limit", "Bots on a page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}),
+    query("meeting_url", "Attendee's: only bots of this meeting.", {"type": "string"}),
+    query("deduplication_key", "Attendee's: only bots with this key.", {"type": "string"}),
+    query("states", "Attendee's: only bots in these states, by commas.", {"type": "string"}),
+    query("join_at_after", "Attendee's: only bots for then or later.", {"type": "string", "format": "date-time"}),
+    query("join_at_before", "Attendee's: only bots for earlier.", {"type": "string", "format": "date-time"}),
+    {
+        **query(HEADER, "In whose form to answer.", {"type": "string", "enum": list(DIALECTS)}),
+        "in": "header",
+    },
 ]
+_LISTED = answers(shapes.BotList | AttendeeBots)
+_LISTED[400] = {
+    "model": shapes.Message | AttendeeFieldErrors | AttendeeError,
+    "description": "The query cannot be read: `message` names the field, in Attendee's form the key does.",
+}
 
 
 def bots_router(context: Context) -> APIRouter:
@@ -110,7 +125,7 @@ def _add_reads(router: APIRouter, context: Context) -> None:
         "",
         operation_id="list_bots",
         summary="List bots",
-        responses=answers(shapes.BotList, 400),
+        responses=_LISTED,
         openapi_extra={"parameters": _LIST_QUERY},
     )
     async def list_bots(request: Request, account: Account) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -26,7 +26,7 @@ ALWAYS = {
     421: "The server does not answer to this host name.",
     500: "A defect of this server; `x-request-id` names the request in its log.",
 }
-_RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
+RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 _REF = {"$ref": "#/components/schemas/Message"}
 
 Responses = dict[int | str, dict[str, Any]]
@@ -37,13 +37,13 @@ def answers(ok: Any, *others: int, status: int = 200, **more: type[BaseModel]) -
 
     ``others`` are statuses besides 401, 403, 429 and 503. ``more``: models of other shapes, ``_202=Model``.
     """
-    known: Responses = {} if ok is None else {status: {"model": ok, "description": _first_line(ok)}}
+    known: Responses = {} if ok is None else {status: {"model": ok, "description": first_line(ok)}}
     for code in sorted({401, 403, 429, 503, *others}):
         known[code] = said(WHY[code])
-    known[429]["headers"] = _RETRY_AFTER
+    known[429]["headers"] = RETRY_AFTER
     for name, model in more.items():
         code = int(name.removeprefix("_"))
-        known[code] = {"model": model, "description": WHY.get(code, _first_line(model))}
+        known[code] = {"model": model, "description": WHY.get(code, first_line(model))}
     return known
 
 
@@ -52,8 +52,10 @@ def said(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": dict(_REF)}}}
 
 
-def _first_line(model: Any) -> str:
-    return (getattr(model, "__doc__", None) or "Done.").strip().splitlines()[0]
+def first_line(model: Any) -> str:
+    """The first line of a model's docstring; of each, where there are several, or rows of one."""
+    kinds = get_args(model) or (model,)
+    return " Or: ".join((kind.__doc__ or "Done.").strip().splitlines()[0] for kind in kinds)
 
 
 def body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from rejoinder.api.attendee.answers import AttendeeBot, AttendeeError
 from rejoinder.api.attendee.bots import switch_recording
 from rejoinder.api.attendee.errors import answered
 from rejoinder.api.body import read_json
@@ -15,6 +16,9 @@ from rejoinder.api.describe import answers, body
 from rejoinder.api.meetstream import answers as shapes
 from rejoinder.api.meetstream import bodies, media_answers, media_views, requests, views
 from rejoinder.outgoing import check_url
+
+_SWITCHED = answers(shapes.Accepted | AttendeeBot, 404, 409)
+_SWITCHED[400] = {"model": AttendeeError, "description": "Not in its present state (a bot made by Attendee's call)."}
 
 
 def meetings_router(context: Context) -> APIRouter:
@@ -66,35 +70,36 @@ def _add_recording(router: APIRouter, context: Context) -> None:
     Account = Annotated[str, Depends(context.account)]
     service, limits = context.service, context.limits
 
+    async def switch(request: Request, account: str, bot_id: str, *, paused: bool) -> Response:
+        bot = await service.get(bot_id, account)
+        if bot.config.attendee is not None:
+            return await answered(request, lambda _: switch_recording(service, bot, paused=paused))
+        limits.recording(account, bot_id)
+        await service.set_recording(bot_id, account, paused=paused)
+        return Json(views.accepted(bot_id, "pause_recording" if paused else "resume_recording"))
+
     @router.post(
         "/{bot_id}/pause_recording",
         operation_id="pause_recording",
         summary="Pause the recording",
-        responses=answers(shapes.Accepted, 404, 409),
+        responses=_SWITCHED,
     )
     async def pause_recording(request: Request, account: Account, bot_id: BotId) -> Response:
-        """The bot stays; until it resumes, the recording is silent. At most 30 switches a minute and bot."""
-        bot = await service.get(bot_id, account)
-        if bot.config.attendee is not None:
-            return await answered(request, lambda _: switch_recording(service, bot, paused=True))
-        limits.recording(account, bot_id)
-        await service.set_recording(bot_id, account, paused=True)
-        return Json(views.accepted(bot_id, "pause_recording"))
+        """The bot stays; until it resumes, the recording is silent. At most 30 switches a minute and bot.
+
+        A bot that was made by Attendee's call answers in Attendee's form, and 400 where others answer 409.
+        """
+        return await switch(request, account, bot_id, paused=True)
 
     @router.post(
         "/{bot_id}/resume_recording",
         operation_id="resume_recording",
         summary="Go on recording",
-        responses=answers(shapes.Accepted, 404, 409),
+        responses=_SWITCHED,
     )
     async def resume_recording(request: Request, account: Account, bot_id: BotId) -> Response:
-        """After a pause. At most 30 switches a minute and bot."""
-        bot = await service.get(bot_id, account)
-        if bot.config.attendee is not None:
-            return await answered(request, lambda _: switch_recording(service, bot, paused=False))
-        limits.recording(account, bot_id)
-        await service.set_recording(bot_id, account, paused=False)
-        return Json(views.accepted(bot_id, "resume_recording"))
+        """After a pause. At most 30 switches a minute and bot. Attendee's bots: as with `pause_recording`."""
+        return await switch(request, account, bot_id, paused=False)
 
 
 def _add_output(router: APIRouter, context: Context) -> None:

@@ -6,7 +6,17 @@ import re
 
 from fastapi.testclient import TestClient
 
+from rejoinder.api.attendee.blocks import ECHOED
+from rejoinder.api.attendee.create import READERS
+from rejoinder.api.attendee.extras import BOT_CALLS, COLLECTIONS
+
 from .conftest import Serve
+from .test_auth import routes
+
+OURS = {"Message"}
+ATTENDEE = {"AttendeeError", "AttendeeFieldErrors"}
+BOTH = {("bots", "400"), ("pause_recording", "400"), ("resume_recording", "400")}
+"""Errors of calls that answer in both dialects."""
 
 
 def test_the_description_is_of_what_there_is(client: TestClient) -> None:
@@ -21,7 +31,23 @@ def test_the_description_is_of_what_there_is(client: TestClient) -> None:
     assert [*create["responses"]][:9] == ["200", "201", "400", "401", "403", "409", "413", "421", "429"]
     operations = [operation for path in paths.values() for operation in path.values()]
     ids = [operation["operationId"] for operation in operations]
-    assert len(ids) == len({*ids}) > 25
+    assert len(ids) == len({*ids}) > 45
+
+
+def test_attendees_part_is_described_too(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    found = {(method, path) for path, item in paths.items() for method in item if "attendee" in item[method]["tags"]}
+    known = {(method.lower(), path) for method, path in routes(client.app, attendee=True)}
+    left = {path for _, path in known - found}
+    assert all(path.startswith(tuple(f"/api/v1/{name}" for name in COLLECTIONS)) for path in left if "{bot" not in path)
+    assert {path.rpartition("/")[2] for path in left if "{bot" in path} == {name for _, name in BOT_CALLS}
+    assert len(found) == 19
+    create = paths["/api/v1/bots"]["post"]
+    schema = create["requestBody"]["content"]["application/json"]["schema"]
+    assert {*schema["properties"]} == {*READERS, *ECHOED}
+    assert schema["required"] == ["meeting_url", "bot_name"]
+    assert create["responses"]["201"]["content"]["application/json"]["schema"]["$ref"].endswith("AttendeeBot")
+    assert {*paths["/api/v1/bots/{bot_id}"]} == {"get", "patch", "delete"}
 
 
 def test_every_operation_is_described(client: TestClient) -> None:
@@ -36,12 +62,16 @@ def test_every_operation_is_described(client: TestClient) -> None:
             assert {*re.findall(r"{(\w+)}", path)} <= named
             wants_key = operation.get("security") == [{"TokenAuth": []}]
             assert wants_key == path.startswith("/api/"), (method, path)
+            attendee = "attendee" in operation["tags"]
             if wants_key:
-                assert {"401", "403", "429", "503"} <= {*operation["responses"]}
+                assert {"401", "429", "503"} <= {*operation["responses"]}
+                assert ("403" in operation["responses"]) is not attendee
             for status, response in operation["responses"].items():
                 if status[0] in "45" and status != "507" and "$ref" not in response:
-                    shape = response["content"]["application/json"]["schema"]
-                    assert shape == {"$ref": "#/components/schemas/Message"}, (path, status)
+                    errors = {*re.findall(r"schemas/(\w+)", str(response["content"]["application/json"]["schema"]))}
+                    both = (path.rpartition("/")[2], status) in BOTH
+                    assert errors <= (ATTENDEE if attendee else OURS | ATTENDEE if both else OURS), (path, status)
+                    assert errors
 
 
 def test_the_documentation_is_our_own(client: TestClient) -> None:

@@ -11,14 +11,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from PIL import Image
 
-from rejoinder.api.attendee import create as bodies
-from rejoinder.api.attendee import views
+from rejoinder.api.attendee import answers as shapes
+from rejoinder.api.attendee import bodies, create, views
+from rejoinder.api.attendee.describe import answers
 from rejoinder.api.attendee.errors import AttendeeRoute
 from rejoinder.api.attendee.fields import data_of, required
 from rejoinder.api.attendee.pages import here
 from rejoinder.api.attendee.queries import parse_list
 from rejoinder.api.body import read_json
 from rejoinder.api.context import BotId, Context, Json
+from rejoinder.api.describe import body
 from rejoinder.api.meetstream.fields import typed
 from rejoinder.api.outside import check_urls
 from rejoinder.control.service import BotService
@@ -50,8 +52,8 @@ _LEAVABLE = frozenset(
 def image_of(body: dict[str, Any], path: str = "") -> bytes:
     """``{type, data}`` as a JPEG file of the size bots show. Blocks. Raises InvalidRequest."""
     kind = typed(body, "type", "string", path) or required(body, "type", path)
-    if kind not in bodies.IMAGE_TYPES:
-        wanted = " or ".join(bodies.IMAGE_TYPES)
+    if kind not in create.IMAGE_TYPES:
+        wanted = " or ".join(create.IMAGE_TYPES)
         raise InvalidRequest(f"{path}type must be {wanted}", field=f"{path}type")
     shown = picture(data_of(body, "data", MAX_FILE_BYTES, path), f"{path}data")
     file = io.BytesIO()
@@ -63,9 +65,9 @@ def _bot_image(body: dict[str, Any]) -> tuple[str, str]:
     return "image/jpeg", base64.b64encode(image_of(body, "bot_image.")).decode("ascii")
 
 
-def rules(settings: Settings) -> bodies.Rules:
+def rules(settings: Settings) -> create.Rules:
     """What create calls may say now."""
-    return bodies.Rules(_bot_image, time.time(), settings.allow_loopback_urls or settings.allow_private_urls)
+    return create.Rules(_bot_image, time.time(), settings.allow_loopback_urls or settings.allow_private_urls)
 
 
 async def shown(service: BotService, bot: Bot) -> dict[str, Any]:
@@ -110,7 +112,7 @@ async def list_bots(context: Context, request: Request, account: str) -> Json:
 
 def bots_router(context: Context) -> APIRouter:
     """The calls. All want ``Authorization: Token <key>``."""
-    router = APIRouter(prefix=PREFIX, route_class=AttendeeRoute, include_in_schema=False)
+    router = APIRouter(prefix=PREFIX, route_class=AttendeeRoute, tags=["attendee"])
     _add_create(router, context)
     _add_changes(router, context)
     _add_ends(router, context)
@@ -121,16 +123,30 @@ def _add_create(router: APIRouter, context: Context) -> None:
     Account = Annotated[str, Depends(context.attendee_account)]
     service = context.service
 
-    @router.post("")
-    async def create(request: Request, account: Account) -> Json:
-        body = await read_json(request, MAX_FILE_BODY)
-        config = await asyncio.to_thread(bodies.parse_create, body, rules(context.settings))
+    @router.post(
+        "",
+        operation_id="attendee_create_bot",
+        summary="Create a bot (Attendee)",
+        status_code=201,
+        responses=answers(shapes.AttendeeBot, 400, 413, status=201),
+        openapi_extra=body(bodies.CREATE),
+    )
+    async def create_bot(request: Request, account: Account) -> Json:
+        """Send a bot to a meeting, now or at `join_at`. Does not wait until it has joined."""
+        given = await read_json(request, MAX_FILE_BODY)
+        config = await asyncio.to_thread(create.parse_create, given, rules(context.settings))
         await check_urls(config, context.settings)
         made = await service.create(config, account)
         return Json(await shown(service, made.bot), 201)
 
-    @router.get("/{bot_id}")
+    @router.get(
+        "/{bot_id}",
+        operation_id="attendee_get_bot",
+        summary="Get a bot (Attendee)",
+        responses=answers(shapes.AttendeeBot, 404),
+    )
     async def get(account: Account, bot_id: BotId) -> Json:
+        """Where the bot is in its life, and what became of its recording."""
         return Json(await shown(service, await service.get(bot_id, account)))
 
 
@@ -138,14 +154,28 @@ def _add_changes(router: APIRouter, context: Context) -> None:
     Account = Annotated[str, Depends(context.attendee_account)]
     service = context.service
 
-    @router.patch("/{bot_id}")
+    @router.patch(
+        "/{bot_id}",
+        operation_id="attendee_change_bot",
+        summary="Change a scheduled bot (Attendee)",
+        responses=answers(shapes.AttendeeBot, 400, 404, 413),
+        openapi_extra=body(bodies.CHANGE),
+    )
     async def change(request: Request, account: Account, bot_id: BotId) -> Json:
-        body = await read_json(request, MAX_FILE_BODY)
-        edit, early = await asyncio.to_thread(bodies.parse_change, body, rules(context.settings))
+        """What it is to do when its time comes; `metadata` also later."""
+        given = await read_json(request, MAX_FILE_BODY)
+        edit, early = await asyncio.to_thread(create.parse_change, given, rules(context.settings))
         return Json(await shown(service, await service.change(bot_id, account, edit, early=early)))
 
-    @router.delete("/{bot_id}")
+    @router.delete(
+        "/{bot_id}",
+        operation_id="attendee_delete_bot",
+        summary="Delete a scheduled bot (Attendee)",
+        response_class=Response,
+        responses=answers(None, 400, 404),
+    )
     async def delete(account: Account, bot_id: BotId) -> Response:
+        """Only before it sets out."""
         bot = await service.get(bot_id, account)
         state = await state_of(service, bot)
         if state != "scheduled":
@@ -158,8 +188,14 @@ def _add_ends(router: APIRouter, context: Context) -> None:
     Account = Annotated[str, Depends(context.attendee_account)]
     service = context.service
 
-    @router.post("/{bot_id}/leave")
+    @router.post(
+        "/{bot_id}/leave",
+        operation_id="attendee_leave",
+        summary="Make a bot leave (Attendee)",
+        responses=answers(shapes.AttendeeBot, 400, 404),
+    )
     async def leave(account: Account, bot_id: BotId) -> Json:
+        """Its recording is kept."""
         bot = await service.get(bot_id, account)
         state = await state_of(service, bot)
         if state not in _LEAVABLE:
@@ -167,8 +203,14 @@ def _add_ends(router: APIRouter, context: Context) -> None:
         await service.remove(bot_id, account)
         return await settled(service, bot, lambda _, now: now not in _LEAVABLE - {"leaving"})
 
-    @router.post("/{bot_id}/delete_data")
+    @router.post(
+        "/{bot_id}/delete_data",
+        operation_id="attendee_delete_data",
+        summary="Delete what a bot left (Attendee)",
+        responses=answers(shapes.AttendeeBot, 400, 404),
+    )
     async def delete_data(account: Account, bot_id: BotId) -> Json:
+        """Recording, transcripts, chat and participants are gone for good; the bot itself stays known."""
         bot = await service.get(bot_id, account)
         state = await state_of(service, bot)
         if state not in ("ended", "fatal_error"):

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from rejoinder import __version__
+from rejoinder.api.attendee import answers as shapes
 from rejoinder.api.attendee.bots import PREFIX
+from rejoinder.api.attendee.describe import answers
 from rejoinder.api.attendee.errors import AttendeeRoute
 from rejoinder.api.context import BotId, Context, Json
 from rejoinder.errors import InvalidRequest, NotFound
@@ -25,15 +27,27 @@ _ALL = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 def extras_router(context: Context) -> APIRouter:
     """``/health/`` and ``/version/`` want no key."""
-    router = APIRouter(route_class=AttendeeRoute, include_in_schema=False)
+    router = APIRouter(route_class=AttendeeRoute, tags=["attendee"])
 
-    @router.get("/health/")
+    @router.get(
+        "/health/",
+        operation_id="attendee_health",
+        summary="Whether the server works (Attendee)",
+        responses=answers(shapes.Health, 503, key=False),
+    )
     async def health() -> Json:
+        """Database and file store answer."""
         await context.service.check()
         return Json({"status": "ok"})
 
-    @router.get("/version/")
+    @router.get(
+        "/version/",
+        operation_id="attendee_version",
+        summary="Get the server's version (Attendee)",
+        responses=answers(shapes.Version, key=False),
+    )
     async def version() -> Json:
+        """Of rejoinder."""
         return Json({"version": __version__})
 
     Account = Annotated[str, Depends(context.attendee_account)]
@@ -53,7 +67,8 @@ def extras_router(context: Context) -> APIRouter:
 
     for name in COLLECTIONS:
         for path in (f"/api/v1/{name}", f"/api/v1/{name}/{{rest:path}}"):
-            router.add_api_route(path, without(name), methods=_ALL)
+            router.add_api_route(path, without(name), methods=_ALL, include_in_schema=False)
     for method, name in BOT_CALLS:
-        router.add_api_route(f"{PREFIX}/{{bot_id}}/{name}", unable(name), methods=[method])
+        path = f"{PREFIX}/{{bot_id}}/{name}"
+        router.add_api_route(path, unable(name), methods=[method], include_in_schema=False)
     return router
