@@ -21,6 +21,7 @@ from rejoinder.control.service import (
     SpeakerChunk,
     SpeakerTimeline,
 )
+from rejoinder.core import attendee
 from rejoinder.core.bot import Bot, BotConfig, BotStatus
 from rejoinder.core.lifecycle import TABLE, Moment
 from rejoinder.core.records import Attendance, ChatLine, Delivery, FileKind, Happening, StoredFile, TranscriptJob
@@ -207,6 +208,8 @@ class FakeService:
         if bot.recording == "none":
             raise Unavailable("The bot does not record.")
         bot.recording = "paused" if paused else "on"
+        event = attendee.PAUSED if paused else attendee.RESUMED
+        self.records[bot_id].happenings.append(Happening(START + 30, event, ""))
 
     async def chats(self, bot_id: str, account: str) -> Sequence[ChatLine]:
         return self._record(bot_id, account).chats

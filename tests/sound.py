@@ -9,6 +9,14 @@ from rejoinder.media.frame import MEETING_RATE, Pcm
 AMPLITUDE = 8000
 RAMP_S = 0.003
 AUDIBLE = 0.01 * 32768
+MARGIN_S = 0.03
+"""How much of a sound may be missing at the ear: it is measured in blocks, through a codec."""
+STRETCH_S = 0.3
+"""How much longer it may be: a jitter buffer on a busy computer fills in for what comes late."""
+GAP_S = 0.15
+"""A shorter silence inside of a sound is the jitter buffer's, too."""
+SCALE = (500.0, 1700.0, 900.0, 2100.0, 1300.0, 700.0, 1900.0, 1100.0, 2300.0, 1500.0)
+"""Pitches that follow each other: however they are stretched, none may be missing, and none out of its place."""
 
 
 def tone(hz: float, seconds: float, rate: int = MEETING_RATE) -> Pcm:
@@ -36,6 +44,12 @@ def rms(pcm: Pcm) -> float:
     return float(np.sqrt(np.mean(np.square(pcm.astype(np.float64))))) if len(pcm) else 0.0
 
 
+def loudness(pcm: Pcm) -> float:
+    """Root mean square of the typical 20 ms: what a jitter buffer makes up in between does not count."""
+    block = MEETING_RATE // 50
+    return float(np.median([rms(pcm[start : start + block]) for start in range(0, max(1, len(pcm) - block), block)]))
+
+
 def sounds(pcm: Pcm, gap_s: float = 0.03) -> list[tuple[float, float]]:
     """(begin, end) in seconds of what can be heard in some 48 kHz samples, to 5 ms; pauses under ``gap_s`` are part.
 
@@ -51,6 +65,23 @@ def sounds(pcm: Pcm, gap_s: float = 0.03) -> list[tuple[float, float]]:
             found[-1] = (found[-1][0], end)
         else:
             found.append((begin, end))
+    return found
+
+
+def whole(length: float, sent: float) -> bool:
+    """Whether a sound is as long at the ear as it was sent."""
+    return sent - MARGIN_S <= length <= sent + STRETCH_S
+
+
+def steps(pcm: Pcm) -> list[float]:
+    """The pitches of SCALE in the order they can be heard."""
+    found: list[float] = []
+    block = MEETING_RATE // 50
+    for start in range(0, len(pcm) - block + 1, block):
+        part = pcm[start : start + block]
+        hz = min(SCALE, key=lambda one: abs(one - pitch(part)))
+        if rms(part) > 2000 and abs(hz - pitch(part)) < 80 and hz not in found[-1:]:
+            found.append(hz)
     return found
 
 

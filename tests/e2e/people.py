@@ -29,6 +29,9 @@ from rejoinder.room.seat import Seat
 from rejoinder.room.wrtc_peer import WrtcEngine
 from rejoinder.settings import Settings
 
+expect.set_options(timeout=15_000)
+"""Pages of a busy computer take their time."""
+
 
 @dataclass
 class Server:

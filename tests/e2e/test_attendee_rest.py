@@ -125,14 +125,14 @@ def test_a_life(stage: Stage) -> None:
             await ada.chat("hello bot")
             message = {"to": "everyone", "message": "hello people"}
             await ask(stage, "POST", f"/{bot}/send_chat_message", body=message)
-            await ada.until(lambda: any(chat.text == "hello people" for chat in ada.chats), 3, "the bot's message")
+            await ada.until(lambda: any(chat.text == "hello people" for chat in ada.chats), 10, "the bot's message")
             sound = {"type": "audio/mp3", "data": base64.b64encode(mp3(tone(1500, 1.0))).decode()}
             await ask(stage, "POST", f"/{bot}/output_audio", body=sound)
             robin = ada.find("Robin").id
             await ada.until(lambda: len(sounds(heard(ada, robin), gap_s=0.2)) > 0, 8, "the file to be heard")
             await ada.until_quiet(robin, 0.6, 8)
             ((begin, end),) = sounds(heard(ada, robin), gap_s=0.2)
-            assert abs(end - begin - 1.0) < 0.1
+            assert -0.1 < end - begin - 1.0 < 0.3, "a jitter buffer may stretch it"
             assert share(cut(heard(ada, robin), begin + 0.2, end - 0.2), 1500) > 0.9
             paused = await ask(stage, "POST", f"/{bot}/pause_recording")
             assert (paused["state"], paused["recording_state"]) == ("joined_recording_paused", "paused")

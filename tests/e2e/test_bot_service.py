@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -11,6 +13,7 @@ import av
 import numpy as np
 
 from hooks import receiving
+from rejoinder.control.bots import LEAD_S
 from rejoinder.media.frame import MEETING_RATE, Pcm
 from sound import share, sounds, tone
 from stage import Stage
@@ -85,7 +88,7 @@ def test_from_create_to_deletion(stage: Stage) -> None:
             await asyncio.sleep(1.2)
             await ada.chat("hello bot")
             await post(stage, f"/bots/{bot}/send_message", message="hello people")
-            await ada.until(lambda: any(chat.text == "hello people" for chat in ada.chats), 3, "the bot's message")
+            await ada.until(lambda: any(chat.text == "hello people" for chat in ada.chats), 10, "the bot's message")
             await stage.remove(bot)
             await stage.until_status(bot, "Done", 10)
             await hooks.wait(lambda seen: seen.names(bot)[-1:] == ["bot.done"])
@@ -107,7 +110,8 @@ async def check_audio(stage: Stage, bot: str) -> None:
     found = sounds(mix, gap_s=0.15)
     assert len(found) == 3, found
     for (begin, end), hz, length in zip(found, (440, 1500, 3000), (1.0, 1.0, 0.8), strict=True):
-        assert abs((end - begin) - length) < 0.1, found
+        # what a jitter buffer stretches on its way into the recording stays stretched
+        assert -0.1 < (end - begin) - length < 0.3, found
         assert share(await loud(mix, begin + 0.1, end - 0.1), hz) > 0.9
     answer = await get(stage, f"/bots/{bot}/get_audio_streams")
     assert answer["audio_streams_available"] is True
@@ -159,7 +163,7 @@ def test_pause_keeps_the_timeline(stage: Stage) -> None:
         bot = await stage.connected_bot("pause")
         await stage.until_status(bot, "Recording")
         await asyncio.sleep(0.3)
-        await ada.say(tone(440, 0.6))
+        before = await ada.say(tone(440, 0.6))
         await asyncio.sleep(0.4)
         answer = await post(stage, f"/bots/{bot}/pause_recording")
         assert answer == {"status": "accepted", "bot_id": bot, "command": "pause_recording"}
@@ -168,7 +172,7 @@ def test_pause_keeps_the_timeline(stage: Stage) -> None:
         await asyncio.sleep(0.2)
         await post(stage, f"/bots/{bot}/resume_recording")
         await asyncio.sleep(0.6)
-        await ada.say(tone(1800, 0.6))
+        after = await ada.say(tone(1800, 0.6))
         await asyncio.sleep(0.3)
         await stage.remove(bot)
         await stage.until_status(bot, "Done", 10)
@@ -176,7 +180,7 @@ def test_pause_keeps_the_timeline(stage: Stage) -> None:
         first, second = sounds(mix, gap_s=0.15)
         assert share(await loud(mix, first[0] + 0.1, first[1] - 0.1), 440) > 0.9
         assert share(await loud(mix, second[0] + 0.1, second[1] - 0.1), 1800) > 0.9
-        assert 2.6 < second[0] - first[0] < 3.4
+        assert abs((second[0] - first[0]) - (after.began - before.began)) < 0.3
 
     stage.play(scene())
 
@@ -187,7 +191,7 @@ def test_it_leaves_when_everyone_has_left(stage: Stage) -> None:
         bot = await stage.create("alone-again", automatic_leave={"everyone_left_timeout": 0.8})
         await stage.until_status(bot, "Recording")
         await ada.leave()
-        found = await stage.until_status(bot, "Done", 6)
+        found = await stage.until_status(bot, "Done", 10)
         assert "left" in found["message"]
 
     stage.play(scene())
@@ -195,18 +199,16 @@ def test_it_leaves_when_everyone_has_left(stage: Stage) -> None:
 
 def test_a_scheduled_bot_joins_in_time_and_can_be_cancelled(stage: Stage) -> None:
     async def scene() -> None:
-        import datetime as dt
-
         ada = await stage.person("Ada", "later")
-        at = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)).isoformat()
+        due = time.time() + 3
+        at = datetime.fromtimestamp(due, UTC).isoformat()
         bot = await stage.create("later", join_at=at)
         cancelled = await stage.create("later", join_at=at, bot_name="Never")
         assert (await stage.status(bot))["status"] == "Scheduled"
         await stage.remove(cancelled)
         assert (await stage.status(cancelled))["status"] == "Cancelled"
-        await asyncio.sleep(1.0)
-        assert ada.others == []
-        await ada.until(lambda: [seen.name for seen in ada.others] == ["Robin"], 6, "the bot to join")
+        await ada.until(lambda: [seen.name for seen in ada.others] == ["Robin"], 9, "the bot to join")
+        assert time.time() > due - LEAD_S - 0.1, "it came too early"
         await stage.until_status(bot, "Recording")
 
     stage.play(scene())

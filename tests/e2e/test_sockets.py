@@ -418,7 +418,7 @@ def test_closing_is_quick_even_when_the_peer_is_dead() -> None:
             await asyncio.sleep(0.1)
             began = loop.time()
             await session.socket.close()
-            assert loop.time() - began < 2.0
+            assert loop.time() - began < 4.0
             over.set()
             for connection in server.connections:
                 connection.transport.abort()
@@ -468,7 +468,7 @@ def test_closing_before_it_is_connected() -> None:
         await asyncio.sleep(0.05)
         began = asyncio.get_running_loop().time()
         await session.socket.close()
-        assert asyncio.get_running_loop().time() - began < 0.5
+        assert asyncio.get_running_loop().time() - began < 2.0, "it waits for the peer's answer"
         assert session.states == []
         assert not session.socket.send_text("x")
         server.close()
