@@ -1,4 +1,5 @@
-"""The binary frames between a page and us, little endian. The page's side is ``inject/core.js``.
+"""The binary frames between a page and us, little endian. The page's side is
+``inject/core.js`` and ``inject/listen.js``, in a worker.
 
 =====================  =====================================================================================
 page to us

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
-from rejoinder.browser.flags import DISABLED_FEATURES, chromium_flags
+from rejoinder.browser.flags import DISABLED_FEATURES, ENABLED_FEATURES, chromium_flags
 
 
 def test_there_is_one_list_of_disabled_features_whatever_is_added() -> None:
     flags = chromium_flags("d", root=False, extra=("--disable-features=One,Two", "--disable-features=Two,PaintHolding"))
     lists = [flag for flag in flags if flag.startswith("--disable-features=")]
     assert lists == ["--disable-features=" + ",".join((*DISABLED_FEATURES, "One", "Two"))]
+
+
+def test_there_is_one_list_of_enabled_features_and_the_last_word_counts() -> None:
+    flags = chromium_flags("d", root=False, extra=("--enable-features=One,PaintHolding", "--disable-features=One"))
+    enabled, disabled = (
+        [flag.partition("=")[2].split(",") for flag in flags if flag.startswith(f"--{kind}-features=")]
+        for kind in ("enable", "disable")
+    )
+    assert enabled == [[*ENABLED_FEATURES, "PaintHolding"]]
+    assert disabled == [[one for one in DISABLED_FEATURES if one != "PaintHolding"] + ["One"]]
 
 
 def test_no_flag_comes_twice_and_an_added_one_replaces_ours() -> None:

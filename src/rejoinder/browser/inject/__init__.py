@@ -58,6 +58,6 @@ def page_script(url: str, name: str, platform: str = "") -> str:
     ``platform``: the platform's own script."""
     width, height = VIDEO_SIZE
     config = orjson.dumps({"url": url, "name": name, "width": width, "height": height}).decode()
-    parts = [source(part) for part in ("core.js", "capture.js", "show.js", "speak.js")]
+    parts = [source(part) for part in ("listen.js", "core.js", "capture.js", "show.js", "speak.js")]
     script = _START + "\n".join(parts) + _RUN % config
     return script + (_PLATFORM % platform if platform.strip() else "")

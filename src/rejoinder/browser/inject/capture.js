@@ -1,12 +1,11 @@
-// Hears every remote audio track: 20 ms blocks of 48 kHz, 16 bit, and facts about the tracks.
+// Finds every remote audio track, hands its audio to the worker (listen.js), and gives facts about the tracks.
 function rejoinderCapture(core, inner) {
   "use strict";
-  const BLOCK = 960;
-  const HEADER = 14;
   const entries = new Map(); // track number -> entry
   const byTrack = new WeakMap(); // MediaStreamTrack -> entry
   const connections = new Map(); // number -> {ref, number}
   let connectionNumber = 0;
+  let keys = 0; // a number may be given again, a key is not
   const elements = new Set(); // WeakRefs of elements that were given a stream
   const seen = new WeakSet();
   const nativeClone = MediaStreamTrack.prototype.clone;
@@ -33,8 +32,9 @@ function rejoinderCapture(core, inner) {
     if (track.kind !== "audio" || byTrack.has(track) || track.readyState !== "live") return;
     const number = freeNumber();
     if (number < 0) return;
-    const entry = { number, track, seq: 0, stopped: false, running: false, sources: "", sourcesAt: 0, ...about };
+    const entry = { number, track, key: keys++, stopped: false, running: false, sources: "", sourcesAt: 0, ...about };
     entries.set(number, entry);
+    tellOwn();
     byTrack.set(track, entry);
     if (!entry.mixed) inner.remote.add(track);
     track.addEventListener("mute", () => fact(entry, "muted"));
@@ -52,6 +52,8 @@ function rejoinderCapture(core, inner) {
     entry.stopped = true;
     byTrack.delete(entry.track);
     entries.delete(entry.number);
+    inner.deaf(entry.key);
+    tellOwn();
     if (entry.copy) entry.copy.stop();
     if (entry.sink) sourceObject.set.call(entry.sink, null);
     fact(entry, "ended");
@@ -68,95 +70,23 @@ function rejoinderCapture(core, inner) {
     entry.sink.muted = true;
     sourceObject.set.call(entry.sink, new MediaStream([entry.copy]));
     entry.sink.play().catch(() => {});
-    read(entry, new MediaStreamTrackProcessor({ track: entry.copy, maxBufferSize: 100 }).readable.getReader());
+    const { readable } = new MediaStreamTrackProcessor({ track: entry.copy, maxBufferSize: 100 });
+    inner.listen({ key: entry.key, track: entry.number, backup: Boolean(entry.backup), readable });
   }
 
-  async function read(entry, reader) {
-    let block = null;
-    let filled = 0;
-    let loud = false;
-    let scratch = new Float32Array(480);
-    let fault = "";
-    try {
-      for (;;) {
-        const { value, done } = await reader.read();
-        if (done) break;
-        const frames = value.numberOfFrames;
-        const rate = value.sampleRate;
-        if (scratch.length < frames) scratch = new Float32Array(frames);
-        value.copyTo(scratch, { planeIndex: 0, format: "f32-planar" });
-        value.close();
-        if (rate !== 48000) {
-          if (!entry.rate) core.report("odd_rate", { track: entry.number, rate });
-          entry.rate = rate;
-        }
-        for (let at = 0; at < frames; at++) {
-          if (block === null) {
-            block = new ArrayBuffer(HEADER + 2 * BLOCK);
-            block.pcm = new Int16Array(block, HEADER);
-            filled = 0;
-            loud = false;
-          }
-          const sample = scratch[at];
-          const whole = sample >= 1 ? 32767 : sample <= -1 ? -32768 : Math.round(sample * 32767);
-          if (whole) loud = true;
-          block.pcm[filled++] = whole;
-          if (filled === BLOCK) {
-            give(entry, block, loud);
-            block = null;
-          }
-        }
-      }
-    } catch (error) {
-      fault = String(error).slice(0, 200);
-    }
+  inner.heard = ({ key, fault }) => {
+    const entry = [...entries.values()].find((one) => one.key === key);
+    if (!entry) return;
     entry.running = false;
     if (entry.copy) entry.copy.stop();
-    if (entry.stopped) return;
     if (entry.track.readyState !== "live") end(entry);
     else {
       core.report("reader_ended", { track: entry.number, fault });
       setTimeout(() => start(entry), 100);
     }
-  }
-
-  function give(entry, block, loud) {
-    if (entry.backup && !mixIsHeard(entry, loud)) return;
-    if (loud && !entry.backup) ownLoudAt = performance.now();
-    const frame = loud ? block : block.slice(0, HEADER);
-    const view = new DataView(frame);
-    view.setUint8(0, 1);
-    view.setUint8(1, entry.number);
-    view.setUint32(2, entry.seq++, true);
-    view.setFloat64(6, performance.now(), true);
-    inner.audio(frame);
-  }
-
-  // A mix is heard where no track is somebody's own, and where those tracks are silent while the mix is not: a page
-  // that decodes for itself may leave its receivers standing. The moment of doubt keeps a page that plays the tracks
-  // through a mix of its own from being heard twice.
-  const OWN_KEEPS_MS = 1500;
-  const DOUBT_MS = 200;
-  let ownLoudAt = -Infinity;
-  function mixIsHeard(entry, loud) {
-    if (entries.size <= backups()) return true;
-    const now = performance.now();
-    if (now - ownLoudAt < OWN_KEEPS_MS) {
-      entry.loudSince = null;
-      entry.believed = false;
-    } else if (!loud && !entry.believed) entry.loudSince = null;
-    else if (loud && !entry.believed) {
-      entry.loudSince ??= now;
-      entry.believed = now - entry.loudSince >= DOUBT_MS;
-    }
-    return Boolean(entry.believed);
-  }
-
-  const backups = () => {
-    let count = 0;
-    for (const entry of entries.values()) if (entry.backup) count++;
-    return count;
   };
+
+  const tellOwn = () => inner.own([...entries.values()].filter((entry) => !entry.backup).length);
 
   function hook(win) {
     const Original = win.RTCPeerConnection;
@@ -268,23 +198,38 @@ function rejoinderCapture(core, inner) {
     return destination === undefined ? disconnect.call(this) : disconnect.call(this, destination, ...rest);
   };
 
-  // Contributing sources, stamped with our own clock: the page's stamps are the sender's.
+  // Contributing sources, stamped with our own clock: the page's stamps are the sender's. A source speaks when its stamp
+  // moves, which it does with packets; between two packets, and while one is late, nobody is gone yet.
+  const SOURCES_MS = 40;
+  const SELDOM = 5; // asking costs a trip to another thread: a page that has shown no source yet is asked each 200 ms
+  const GONE_MS = 3 * SOURCES_MS;
+  const VOICE_LEVEL = 0.05; // a source that was there without a voice is told of when it gets one
+  let numbered = false;
+  let rounds = 0;
   function sources() {
+    if (!numbered && ++rounds % SELDOM) return;
     const now = performance.now();
     for (const entry of entries.values()) {
       if (!entry.receiver) continue;
+      const all = entry.receiver.getContributingSources();
+      if (!all.length && !entry.sources) continue;
+      numbered = true;
+      const stamps = (entry.stamps = entry.stamps || new Map());
       const fresh = [];
-      entry.stamps = entry.stamps || new Map();
-      for (const source of entry.receiver.getContributingSources()) {
-        if (entry.stamps.get(source.source) !== source.timestamp) {
-          entry.stamps.set(source.source, source.timestamp);
-          fresh.push([source.source, source.audioLevel === undefined ? null : source.audioLevel]);
-        }
+      for (const source of all) {
+        if (stamps.get(source.source) === source.timestamp) continue;
+        stamps.set(source.source, source.timestamp);
+        fresh.push([source.source, source.audioLevel === undefined ? null : source.audioLevel]);
       }
-      if (entry.stamps.size > 64) entry.stamps.clear();
+      if (stamps.size > 64) entry.stamps = new Map(all.map((source) => [source.source, source.timestamp]));
+      if (fresh.length) entry.freshAt = now;
+      else if (now - entry.freshAt < GONE_MS) continue;
       fresh.sort((one, other) => (other[1] || 0) - (one[1] || 0));
       const key = fresh.map((row) => row[0]).join();
-      if (key === entry.sources && (!key || now - entry.sourcesAt < 190)) continue;
+      const voiced = fresh.some((row) => row[1] === null || row[1] > VOICE_LEVEL);
+      const same = key === entry.sources;
+      if (same && (entry.voiced || !voiced) && (!key || now - entry.sourcesAt < 190)) continue;
+      entry.voiced = voiced || (same && entry.voiced);
       entry.sources = key;
       entry.sourcesAt = now;
       core.report("csrc", { track: entry.number, sources: fresh.slice(0, 16) });
@@ -323,7 +268,7 @@ function rejoinderCapture(core, inner) {
     }));
   hook(window);
   setInterval(rescan, 1000);
-  setInterval(sources, 100);
+  setInterval(sources, SOURCES_MS);
   setInterval(() => stats().catch(() => {}), 3000);
   return { hook };
 }

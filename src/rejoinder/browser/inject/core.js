@@ -1,11 +1,13 @@
-// The page's end of the channel. Runs before the page's own scripts, in the top frame. Config: {url, width, height}.
+// The page's end of the channel. Runs before the page's own scripts, in the top frame. Config: {url, name, width, height}.
 // The socket lives in a worker, so that speech and heartbeats go on while the page's main thread is busy.
 function rejoinderCore(config) {
   "use strict";
   const handlers = new Map();
+  const early = new Map(); // kind -> what was told before anybody listened, the last of each kind
   const load = performance.timeOrigin;
   const MAX_FACTS_PER_S = 200;
   const MAX_FACT = 60000;
+  const MAX_EARLY = 32;
 
   // In the worker: no page can reach it. Same frames as browser/wire.py.
   function workerMain() {
@@ -63,6 +65,11 @@ function rejoinderCore(config) {
         postMessage({ jpeg }, [jpeg]);
       }
     };
+    const ears = rejoinderListen(
+      (frame) => send(frame, false),
+      (kind, data) => send(JSON.stringify({ k: kind, t: now(), d: data }), true),
+      now,
+    );
     onmessage = (event) => {
       const message = event.data;
       mainAt = performance.now();
@@ -70,8 +77,12 @@ function rejoinderCore(config) {
         config = message.config;
         connect();
         setInterval(beat, 1000);
-      } else if (message.audio) {
-        send(message.audio, false);
+      } else if (message.listen) {
+        ears.start(message.listen, (key, fault) => postMessage({ heard: { key, fault } }));
+      } else if (message.deaf !== undefined) {
+        ears.stop(message.deaf);
+      } else if (message.own !== undefined) {
+        ears.own(message.own);
       } else if (message.text) {
         send(message.text, true);
       } else if (message.speaker) {
@@ -90,7 +101,7 @@ function rejoinderCore(config) {
     };
   }
 
-  const worker = new Worker(URL.createObjectURL(new Blob([`(${workerMain})()`], { type: "text/javascript" })));
+  const worker = new Worker(URL.createObjectURL(new Blob([`${rejoinderListen};(${workerMain})()`], { type: "text/javascript" })));
   worker.postMessage({ config: { url: config.url, load } });
   setInterval(() => worker.postMessage({ alive: 1 }), 500);
 
@@ -99,6 +110,7 @@ function rejoinderCore(config) {
   let dropped = 0;
   const core = {
     epoch: load,
+    name: config.name,
     report(kind, data) {
       const t = performance.now();
       if (t - second > 1000) {
@@ -125,18 +137,30 @@ function rejoinderCore(config) {
     },
     on(kind, handler) {
       handlers.set(kind, handler);
+      if (!early.has(kind)) return;
+      const data = early.get(kind);
+      early.delete(kind);
+      handler(data);
     },
     tracks: () => [],
   };
   const inner = {
     config,
-    audio: (buffer) => worker.postMessage({ audio: buffer }, [buffer]),
+    // Hears a track ({key, track, backup, readable}) until `deaf(key)`; `own`: how many tracks are somebody's own.
+    listen: (one) => worker.postMessage({ listen: one }, [one.readable]),
+    deaf: (key) => worker.postMessage({ deaf: key }),
+    own: (count) => worker.postMessage({ own: count }),
+    heard: null, // told {key, fault} when a track's stream is over
     speaker: (port) => worker.postMessage({ speaker: port }, [port]),
     image: null,
     ours: new WeakSet(), // tracks we made (microphone, camera) and their clones
     remote: new WeakSet(), // tracks of receivers and their clones
   };
   worker.onmessage = (event) => {
+    if (event.data.heard) {
+      if (inner.heard) inner.heard(event.data.heard);
+      return;
+    }
     if (event.data.jpeg) {
       inner.lastImage = event.data.jpeg;
       if (inner.image) inner.image(event.data.jpeg);
@@ -146,6 +170,7 @@ function rejoinderCore(config) {
       const message = JSON.parse(event.data.text);
       const handler = handlers.get(message.k);
       if (handler) handler(message.d);
+      else if (early.size < MAX_EARLY || early.has(message.k)) early.set(message.k, message.d);
     } catch (error) {
       core.report("script_error", { message: String(error).slice(0, 500) });
     }
