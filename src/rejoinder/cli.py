@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from rejoinder.browser.cli import profiles_app
 from rejoinder.errors import RejoinderError
 from rejoinder.models.cli import models_app, progress_bars
 from rejoinder.settings import Settings
@@ -20,6 +21,7 @@ app = typer.Typer(help="Meeting bots you host yourself.", no_args_is_help=True, 
 keys_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(profiles_app, name="profiles")
 
 FIRST_ROOM = "hello"
 
@@ -149,9 +151,10 @@ def doctor(
     meeting: Annotated[str | None, typer.Option(help="Join this meeting, say what is seen, and leave.")] = None,
     name: Annotated[str, typer.Option(help="The bot's name in it.")] = "rejoinder doctor",
     seconds: Annotated[float, typer.Option(help="How long to stay.")] = 20.0,
+    profile: Annotated[str | None, typer.Option(help="Join signed in: GROUP or GROUP/ACCOUNT.")] = None,
 ) -> None:
     """Look at every part of this installation, and, with --meeting, try a real join and keep evidence."""
-    from rejoinder.doctor import Visit, examine
+    from rejoinder.doctor import Visit, examine, sign_in
 
     settings = _settings(None, None, log_level="WARNING")
     out = Console(highlight=False, markup=False, soft_wrap=True)
@@ -164,7 +167,7 @@ def doctor(
         return well
 
     async def visit(link: str) -> bool:
-        stay = Visit(settings, link, name, out.print)
+        stay = Visit(settings, link, name, out.print, None if profile is None else sign_in(profile))
         inside = await stay.run(seconds)
         if stay.evidence.exists():
             out.print(f"evidence: {stay.evidence}")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_DISGUISES = frozenset({"--user-agent", "--disable-automation", "--exclude-switches"})
+_OURS = frozenset(
+    {"--user-data-dir", "--remote-debugging-pipe", "--remote-debugging-port", "--remote-debugging-address"}
+)
 
 
 def _data_dir() -> Path:
@@ -100,12 +106,17 @@ class Settings(BaseSettings):
 
     chromium: str | None = None
     """Path of the Chromium that joins meetings; unset: ``chromium`` or ``google-chrome`` of the system."""
+    chromium_flags: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """More flags for that Chromium, as on a command line: ``--proxy-server=http://proxy:3128 --disable-features=One``.
+    None that hides that a program drives it: a bot says what it is."""
     bots_per_browser: int = Field(default=1, ge=1, le=16)
     """Bots that share one Chromium. More saves memory (100 MB a bot), but a browser that dies takes all of them."""
     selectors_dir: Path | None = None
     """A folder with ``<platform>/selectors.toml`` in place of built-in ones, for platforms that changed their page."""
     profile_key: SecretStr | None = None
     """What signed-in browser profiles are encrypted with; unset: profiles cannot be stored."""
+    profiles_dir: Path | None = None
+    """Where they are, if not ``profiles`` in ``data_dir``; the same for all workers of a computer."""
 
     log_format: Literal["console", "json"] = "console"
     log_level: str = "INFO"
@@ -115,6 +126,24 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [url.strip() for url in value.split(",") if url.strip()]
+        return value
+
+    @field_validator("chromium_flags", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return shlex.split(value) if isinstance(value, str) else value
+
+    @field_validator("chromium_flags")
+    @classmethod
+    def _honest(cls, value: list[str]) -> list[str]:
+        for flag in value:
+            if not flag.startswith("--"):
+                raise ValueError(f"each Chromium flag begins with --, {flag!r} does not")
+            name = flag.partition("=")[0].lower()
+            if name in _DISGUISES or "automationcontrolled" in flag.lower():
+                raise ValueError(f"{flag!r} would hide that a program drives the browser; bots say what they are")
+            if name in _OURS:
+                raise ValueError(f"{name} is the program's own, and cannot be set")
         return value
 
     @field_validator("rate_limit_per_minute", "retention_hours", mode="before")

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from rejoinder.control.accounts import refuse_busy
 from rejoinder.control.attendee import first_entries, new_bot_id
 from rejoinder.control.cleaning import Cleaner, prefix_of
 from rejoinder.control.editing import Editor
@@ -85,6 +86,8 @@ class Bots(Reading):
             earlier = await self._earlier(config, account, idempotency_key)
             if earlier is not None:
                 return earlier
+            if config.sign_in is not None:
+                await asyncio.to_thread(refuse_busy, config, self._settings)
             try:
                 return Created(await self._insert(config, account, idempotency_key), "new")
             except IntegrityError:  # the same call came twice at once

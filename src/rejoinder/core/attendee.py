@@ -118,6 +118,7 @@ SUB_TYPES: Mapping[str, Mapping[str, str]] = {
         "lobby_timeout": "waiting_room_timeout_exceeded",
         "waiting_room": "waiting_room_timeout_exceeded",
         "login_required": "login_required",
+        "login_busy": "bot_login_attempt_failed",
         "captcha": "blocked_by_captcha",
         "not_started": "meeting_not_started_waiting_for_host",
         "not_found": "meeting_not_found",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from rejoinder.core.signin import SignIn
+
 
 class BotStatus(Enum):
     """The bot's life as users see it, in MeetStream's words. Only :mod:`rejoinder.core.lifecycle` changes it."""
@@ -189,6 +191,8 @@ class BotConfig:
     """How long after the meeting everything is kept; None: the server's setting."""
     deduplication_key: str | None = None
     attendee: AttendeeConfig | None = None
+    sign_in: SignIn | None = None
+    """None: a guest."""
     custom_attributes: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] = field(default_factory=dict)
     """The create body as it was sent."""

@@ -10,6 +10,7 @@ Reason = Literal[
     "denied",
     "lobby_timeout",
     "login_required",
+    "login_busy",
     "captcha",
     "not_started",
     "ended",
@@ -21,15 +22,18 @@ Reason = Literal[
     "crashed",
     "lost",
 ]
-"""Of the less plain ones: lobby_timeout: nobody answered the knock. login_required: only signed-in guests. captcha:
-the platform asks whether a human is there. not_started: the host is not there yet. host_ended: the host ended it for
-all. wall: the platform does not let this client in. network: the platform cannot be reached. crashed: the browser or
-its page died. lost: the page does not do what it should, and nobody knows why."""
+"""Of the less plain ones: lobby_timeout: nobody answered the knock. login_required: only signed-in guests, and this bot
+is none. login_busy: every account it may sign in with is in use. captcha: the platform asks whether a human is there.
+not_started: the host is not there yet. host_ended: the host ended it for all. wall: the platform does not let this
+client in. network: the platform cannot be reached. crashed: the browser or its page died. lost: the page does not do
+what it should, and nobody knows why."""
 
 _PAUSES_S: dict[Reason, tuple[float, ...]] = {
     # A host who is late: every 15 s for 10 minutes.
     "not_started": (15.0,) * 40,
     "network": (1.0, 4.0, 15.0, 30.0),
+    # Accounts become free when a bot leaves. Two minutes: longer would be a bot that silently misses its meeting.
+    "login_busy": (5.0, 10.0, 15.0, 30.0, 60.0),
     # A crash while inside: people see the bot go and come, so at once, but not for ever.
     "crashed": (0.5, 3.0, 15.0),
     "lost": (1.0, 10.0),

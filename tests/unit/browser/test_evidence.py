@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any, cast
 
 from rejoinder.browser import evidence
 from rejoinder.browser.joinflow import Control, PageSnapshot
@@ -30,3 +31,31 @@ def test_the_oldest_go(tmp_path: Path) -> None:
 def test_a_full_disk_adds_no_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert asyncio.run(evidence.save(None, tmp_path / "file" / "e", "x", None, [], "")) == ""
+
+
+class Page:
+    """A page that shows its own cookie."""
+
+    def __init__(self) -> None:
+        self.context = self
+
+    def is_closed(self) -> bool:
+        return False
+
+    async def screenshot(self, **_options: object) -> bytes:
+        return b"picture"
+
+    async def cookies(self) -> list[dict[str, str]]:
+        return [{"name": "session", "value": "a-secret-of-the-account"}, {"name": "lang", "value": "en"}]
+
+    async def content(self) -> str:
+        return "<p lang=en>a-secret-of-the-account</p>"
+
+
+def test_cookies_are_not_saved(tmp_path: Path) -> None:
+    said = ["log: a-secret-of-the-account"]
+    name = asyncio.run(evidence.save(cast(Any, Page()), tmp_path, "wall", None, said, ""))
+    assert (tmp_path / f"{name}.html").read_text() == "<p lang=en>[cookie]</p>"
+    assert (tmp_path / f"{name}.png").read_bytes() == b"picture"
+    for path in tmp_path.iterdir():
+        assert b"secret" not in path.read_bytes()

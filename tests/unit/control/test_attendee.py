@@ -160,7 +160,7 @@ def test_a_scheduled_bot_can_be_changed(tmp_path: Path) -> None:
     async def scene() -> None:
         async with House(tmp_path) as house:
             at = time.time() + 3600
-            bot = await new(house, config(join_at=at))
+            bot = await new(house, config(join_at=at, custom_attributes={"x": "z"}))
 
             def edit(given: BotConfig) -> BotConfig:
                 return replace(given, bot_name="New", join_at=at + 60, custom_attributes={"x": "y"})
@@ -169,6 +169,7 @@ def test_a_scheduled_bot_can_be_changed(tmp_path: Path) -> None:
             found = await house.bots.get(bot, "acme")
             assert (found.config.bot_name, found.config.join_at) == ("New", at + 60)
             assert found.config == changed.config
+            assert not (await house.bots.list("acme", ListQuery(attributes={"x": "z"}))).bots, "what was before"
             page = await house.bots.list("acme", ListQuery(attributes={"x": "y"}))
             assert [one.id for one in page.bots] == [bot]
             away = "https://example.com/elsewhere"

@@ -94,6 +94,7 @@ def test_a_meeting_that_ends_is_no_request_to_leave(reason: str) -> None:
         ((M.NOT_ALLOWED, "waiting_room"), "waiting_room_timeout_exceeded"),
         ((M.DENIED, "denied"), "request_to_join_denied"),
         ((M.FAILED, "login_required"), "login_required"),
+        ((M.FAILED, "login_busy"), "bot_login_attempt_failed"),
         ((M.FAILED, "captcha"), "blocked_by_captcha"),
         ((M.FAILED, "not_started"), "meeting_not_started_waiting_for_host"),
         ((M.FAILED, "not_found"), "meeting_not_found"),

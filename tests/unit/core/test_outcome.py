@@ -25,5 +25,10 @@ def test_a_late_host_is_waited_for_ten_minutes() -> None:
     assert sum(pause for pause in pauses if pause is not None) == 600
 
 
+def test_a_free_account_is_waited_for_two_minutes() -> None:
+    pauses = [pause_before_retry("login_busy", tries) for tries in range(1, 60)]
+    assert sum(pause for pause in pauses if pause is not None) == 120
+
+
 def test_no_try_is_no_retry() -> None:
     assert pause_before_retry("crashed", 0) is None

@@ -1,13 +1,15 @@
-"""The blocks of settings of Attendee's create call: leaving, sockets, platforms, and what this server has not. Pure."""
+"""The blocks of settings of Attendee's create call: leaving, sockets, logins, and what this server has not. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rejoinder.api.attendee.fields import block, choice, flag, number, only, required, url, words
 from rejoinder.api.meetstream.fields import typed
 from rejoinder.core.bot import AutomaticLeave, BotDetection, RealtimeAudio
+from rejoinder.core.links import PlatformName, platform_of
+from rejoinder.core.signin import PART_RULE, SignIn, part
 from rejoinder.errors import InvalidRequest
 
 MAX_LEAVE_S = 86_400.0
@@ -106,7 +108,7 @@ UNSUPPORTED = (
     "rtmp_settings",
 )
 """Fields of things this server does not have."""
-_LOGIN = {"use_login": "boolean", "login_mode": ("always", "only_if_required"), "login_group_name": "string"}
+_LOGIN = {"use_login": "boolean", "login_mode": ("always", "only_if_required"), "login_group_name": "group"}
 ECHOED: dict[str, dict[str, Any]] = {
     "google_meet_settings": {**_LOGIN, "ui_interaction_mode": ("robotic", "humanized")},
     "teams_settings": dict(_LOGIN),
@@ -115,7 +117,21 @@ ECHOED: dict[str, dict[str, Any]] = {
     "kubernetes_settings": {"bot_pod_spec_type": "string"},
 }
 """Blocks that are checked and kept, with their fields."""
-REFUSED_WHEN_TRUE = frozenset({"use_login"})
+_LOGINS: dict[PlatformName, str] = {"GMeet": "google_meet_settings", "Teams": "teams_settings"}
+
+
+def sign_in(link: str, settings: Mapping[str, Any]) -> SignIn | None:
+    """With which account the bot joins; None: as a guest. ``settings``: the blocks, checked. A login group that is not
+    named is called after the platform, ``google_meet`` or ``teams``."""
+    name = _LOGINS.get(platform_of(link), "")
+    login = settings.get(name) or {}
+    if not login.get("use_login"):
+        return None
+    group = part(login.get("login_group_name") or name.removesuffix("_settings"))
+    when: Literal["always", "if_required"] = (
+        "if_required" if login.get("login_mode") == "only_if_required" else "always"
+    )
+    return None if group is None else SignIn(group, when=when)
 
 
 def check_echoed(given: Mapping[str, Any]) -> dict[str, str]:
@@ -137,12 +153,15 @@ def _check_block(values: dict[str, Any], name: str, fields: dict[str, Any]) -> N
         if isinstance(kind, tuple):
             choice(values, field, kind, path)
         elif kind == "boolean":
-            if flag(values, field, path) and field in REFUSED_WHEN_TRUE:
-                raise InvalidRequest(f"{path}{field} is not supported by this server", field=f"{path}{field}")
+            flag(values, field, path)
         elif kind == "booleans":
             inner = block(values, field, None, path)
             for key in inner:
                 flag(inner, key, f"{path}{field}.")
+        elif kind == "group":
+            group = words(values, field, MAX_KEYWORD_CHARS, path)
+            if group is not None and part(group) is None:
+                raise InvalidRequest(f"{path}{field} must be {PART_RULE}", field=f"{path}{field}")
         elif kind == "string":
             words(values, field, MAX_KEYWORD_CHARS, path)
         elif values.get(field) is not None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-from rejoinder.api.attendee.blocks import ECHOED, UNSUPPORTED, check_echoed, parse_leave, parse_sockets
+from rejoinder.api.attendee.blocks import ECHOED, UNSUPPORTED, check_echoed, parse_leave, parse_sockets, sign_in
 from rejoinder.api.attendee.errors import FieldErrors
 from rejoinder.api.attendee.fields import block, body_of, choice, flag, required, time_of, url, words
 from rejoinder.api.meetstream.fields import MAX_LINK_CHARS, typed
@@ -87,6 +87,7 @@ def parse_create(body: object, rules: Rules) -> BotConfig:
     return replace(
         config,
         attendee=draft.attendee,
+        sign_in=sign_in(config.meeting_link, draft.attendee.settings),
         transcript=_transcript(config.meeting_link, draft.attendee.settings.get("transcription_settings", {})),
         callback_retries=RETRIES,
         request=_without_picture(given),
@@ -115,8 +116,13 @@ def parse_change(body: object, rules: Rules) -> tuple[Callable[[BotConfig], BotC
         draft = _Draft(config, config.attendee or AttendeeConfig())
         _read(draft, given, rules, readers)
         asked = draft.attendee.settings.get("transcription_settings", {})
-        transcript = _transcript(draft.config.meeting_link, asked)
-        return replace(draft.config, attendee=draft.attendee, transcript=transcript)
+        link = draft.config.meeting_link
+        return replace(
+            draft.config,
+            attendee=draft.attendee,
+            sign_in=config.sign_in if config.attendee is None else sign_in(link, draft.attendee.settings),
+            transcript=_transcript(link, asked),
+        )
 
     trial = edit(BotConfig("room"))  # the fields are judged before any bot is looked for
     if "join_at" in given and trial.join_at is None:

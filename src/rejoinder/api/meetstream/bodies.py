@@ -112,6 +112,20 @@ _AGENT = _optional(
     },
 )
 
+
+def _login(platform: str, strict: str) -> Schema:
+    return _optional(
+        "object",
+        "Join signed in, with one of the operator's browser profiles. A malformed block is passed over: a guest.",
+        properties={
+            "login_required": _optional("boolean", "Whether to sign in at all."),
+            f"{platform}_login_domain": _optional("string", "The group of profiles; any free one of it is used."),
+            "sign_in_email": _optional("string", "The account of the group to be preferred."),
+            "strict_email": _optional("boolean", f"Whether no other account will do ({strict})."),
+        },
+    )
+
+
 CREATE = _object(
     "A bot. Spellings of all generations of MeetStream's API are taken.",
     required=["meeting_link"],
@@ -146,8 +160,8 @@ CREATE = _object(
     agent_config_params=_optional("object", "Accepted."),
     workflow_config_ids=_optional("array", "Accepted.", items={"type": "string"}),
     zoom=_optional("object", "Accepted."),
-    google_meet=_optional("object", "Accepted."),
-    teams=_optional("object", "Accepted."),
+    google_meet=_login("google", "false"),
+    teams=_login("teams", "true"),
 )
 
 TRANSCRIBE = _object(

@@ -14,6 +14,7 @@ from typing import Any
 from rejoinder.api.meetstream.fields import MAX_LINK_CHARS, json_object, link, seconds, text, typed, whole
 from rejoinder.api.meetstream.leaving import parse_leave
 from rejoinder.api.meetstream.recording import parse_recording, post_call_provider
+from rejoinder.api.meetstream.sign_in import parse_sign_in
 from rejoinder.core.bot import AgentConfig, BotConfig
 from rejoinder.core.links import platform_of
 from rejoinder.errors import InvalidRequest
@@ -35,7 +36,7 @@ MAX_DISPLAY_S = 86_400.0
 MAX_TOKEN_URL_CHARS = 4096
 
 # The top-level fields that clients send and their JSON types. `null` counts as left out. `agent`, `callback_retries`
-# and `record` are ours.
+# and `record` are ours. (`google_meet` and `teams` are not among them: see `sign_in`.)
 FIELDS: dict[str, str] = {
     "meeting_link": "string",
     "meeting_url": "string",
@@ -61,8 +62,6 @@ FIELDS: dict[str, str] = {
     "workflow_config_ids": "array",
     "deduplication_key": "string",
     "zoom": "object",
-    "google_meet": "object",
-    "teams": "object",
     "transcription": "object",
 }
 
@@ -95,6 +94,7 @@ def parse_create(body: object, now: datetime) -> BotConfig:
         video_required=body.get("video_required") is not False,
         retention_hours=recording.retention_hours,
         deduplication_key=_deduplication_key(body),
+        sign_in=parse_sign_in(body, platform_of(meeting_link)),
         custom_attributes=_attributes(body),
         request=body,
     )

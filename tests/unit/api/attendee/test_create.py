@@ -14,6 +14,7 @@ from rejoinder.api.attendee.bots import rules
 from rejoinder.api.attendee.create import parse_change, parse_create
 from rejoinder.api.attendee.errors import FieldErrors, answer_of
 from rejoinder.core.bot import AutomaticLeave, BotConfig, BotDetection, RealtimeAudio, TriggerWebhook
+from rejoinder.core.signin import SignIn
 from rejoinder.errors import RejoinderError
 from rejoinder.settings import Settings
 
@@ -123,6 +124,38 @@ def test_who_transcribes(link: str, settings: Any, provider: str) -> None:
     assert config.transcript.provider == provider
 
 
+MEET, TEAMS = "https://meet.google.com/abc-defg-hij", "https://teams.microsoft.com/l/meetup-join/x"
+
+
+def test_logins() -> None:
+    login = {"use_login": True, "login_group_name": "Team-A"}
+    assert made(meeting_url=MEET, google_meet_settings=login).sign_in == SignIn("team-a")
+    late = {**login, "login_mode": "only_if_required"}
+    assert made(meeting_url=TEAMS, teams_settings=late).sign_in == SignIn("team-a", when="if_required")
+    assert made(meeting_url=MEET, google_meet_settings={"use_login": True}).sign_in == SignIn("google_meet")
+    assert made(meeting_url=TEAMS, teams_settings={"use_login": True, "login_mode": "always"}).sign_in == SignIn(
+        "teams"
+    )
+    for link, settings in (
+        (MEET, {"teams_settings": login}),
+        (TEAMS, {"google_meet_settings": login}),
+        ("http://room/a", {"google_meet_settings": login, "teams_settings": login}),
+        (MEET, {"google_meet_settings": {**login, "use_login": False}}),
+        (MEET, {}),
+    ):
+        assert made(meeting_url=link, **settings).sign_in is None
+
+
+def test_a_bot_that_is_sent_elsewhere_signs_in_there() -> None:
+    config = made(meeting_url=MEET, google_meet_settings={"use_login": True}, teams_settings={"use_login": True})
+    edit, _ = parse_change({"meeting_url": TEAMS}, LAX)
+    assert edit(config).sign_in == SignIn("teams")
+    rename, _ = parse_change({"bot_name": "New"}, LAX)
+    assert rename(config).sign_in == SignIn("google_meet")
+    other_dialect = BotConfig(MEET, sign_in=SignIn("work.example"))
+    assert rename(other_dialect).sign_in == SignIn("work.example")
+
+
 def test_join_at_that_has_come_is_now() -> None:
     assert made(join_at="2020-01-01T00:00:00Z").join_at is None
 
@@ -202,7 +235,9 @@ WRONG: list[tuple[str, Any]] = [
     ("automatic_leave_settings", {"bot_keywords": [""]}),
     ("automatic_leave_settings", {"bot_keywords": ["x"] * 101}),
     ("automatic_leave_settings", {"nothing": 5}),
-    ("google_meet_settings", {"use_login": True}),
+    ("google_meet_settings", {"use_login": 1}),
+    ("google_meet_settings", {"login_group_name": "two words"}),
+    ("google_meet_settings", {"login_group_name": ""}),
     ("google_meet_settings", {"ui_interaction_mode": "rude"}),
     ("google_meet_settings", {"login_group_name": 1}),
     ("teams_settings", {"use_login": "no"}),
