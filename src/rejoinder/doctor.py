@@ -14,11 +14,13 @@ from rejoinder.app.stores import Stores
 from rejoinder.browser.chromium import find_chromium
 from rejoinder.core.bot import Bot, BotConfig
 from rejoinder.core.events import Admitted, Ended, MeetingEvent, SpeakerLabelled
-from rejoinder.errors import MeetingError, RejoinderError
+from rejoinder.core.signin import SignIn, profile_name
+from rejoinder.errors import InvalidRequest, MeetingError, RejoinderError
 from rejoinder.media.frame import MEETING_RATE, Pcm
 from rejoinder.models.fetch import status
 from rejoinder.platforms.base import Ears, Stay
 from rejoinder.settings import Settings
+from rejoinder.storage.keys import DEFAULT_ACCOUNT
 
 BOT_ID = "doctor"
 
@@ -65,12 +67,23 @@ async def _look(part: str, check: Callable[[], object], well: str) -> Finding:
     return Finding(part, True, well)
 
 
+def sign_in(profile: str) -> SignIn:
+    """The wish for a profile, or for any of a group. Raises InvalidRequest for what is no name of one."""
+    name = profile_name(profile)
+    if name is None:
+        raise InvalidRequest("--profile must be GROUP or GROUP/ACCOUNT", field="profile")
+    group, _, account = name.partition("/")
+    return SignIn(group, account or None, strict=bool(account))
+
+
 class Visit:
     """A bot without a server joins a meeting, says what it sees, stays a while and leaves."""
 
-    def __init__(self, settings: Settings, link: str, name: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, link: str, name: str, say: Callable[[str], None], sign_in: SignIn | None = None
+    ) -> None:
         self._settings = settings
-        self._bot = Bot(BOT_ID, "doctor", BotConfig(link, name, record=False), time.time())
+        self._bot = Bot(BOT_ID, DEFAULT_ACCOUNT, BotConfig(link, name, record=False, sign_in=sign_in), time.time())
         self._say = say
         self._began = time.monotonic()
         self._heard: Counter[str] = Counter()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from rejoinder.agent.agent import Services
 from rejoinder.agent.base import LanguageModel, SpeechScorer, Transcriber, TurnModel, Voice
 from rejoinder.browser.chromium import Browsers
+from rejoinder.browser.profiles import Profiles
 from rejoinder.core.bot import Bot
 from rejoinder.errors import InvalidRequest
 from rejoinder.platforms.base import Ears, Meeting, Stay
 from rejoinder.platforms.browser import BrowserMeeting
 from rejoinder.platforms.driver import Driver, JoinConfig
 from rejoinder.platforms.local.meeting import LocalMeeting, room_of
+from rejoinder.platforms.login import Login
 from rejoinder.room.peer import Engine
 from rejoinder.settings import Settings
 from rejoinder.transcription.base import BatchTranscriber, LiveTranscriber
@@ -78,6 +81,7 @@ class Meetings:
         self._rtc = rtc
         self._drivers = drivers(settings)
         self._browsers: Browsers | None = None
+        self._profiles = cache(partial(Profiles.of, settings))
         public = settings.public_url is not None
         self._signalling = _websocket(settings.base_url) if public else f"ws://127.0.0.1:{settings.port}"
 
@@ -94,7 +98,8 @@ class Meetings:
             self._browsers = Browsers(self._settings)
         captions = config.transcript is not None and config.transcript.provider == "meeting_captions"
         join = JoinConfig(config.meeting_link, config.bot_name, captions=captions)
-        return BrowserMeeting(driver, join, ears, stay, self._browsers, self._settings)
+        login = Login(config.sign_in, bot.account, self._profiles) if config.sign_in is not None else None
+        return BrowserMeeting(driver, join, ears, stay, self._browsers, self._settings, login)
 
     async def close(self) -> None:
         """End the browsers."""

@@ -22,7 +22,7 @@ from server import page_server
 from tiny import SELECTORS, TinyDriver
 
 from rejoinder.browser.channel import Hooks
-from rejoinder.browser.chromium import Browsers, Tab, Visit, _descendants
+from rejoinder.browser.chromium import Browsers, Tab, Visit, _command, _descendants
 from rejoinder.browser.evidence import names
 from rejoinder.core.events import (
     Admitted,
@@ -282,11 +282,13 @@ def test_a_meeting_that_cannot_be_reached_is_an_error_with_evidence(tmp_path: Pa
 def test_several_bots_may_share_a_browser(tmp_path: Path) -> None:
     async def test() -> None:
         async with page_server() as server:
-            browsers = Browsers(Settings(bots_per_browser=2, data_dir=tmp_path), LOCAL_FLAGS)
+            settings = Settings(bots_per_browser=2, data_dir=tmp_path, chromium_flags=["--operators-own=1"])
+            browsers = Browsers(settings, LOCAL_FLAGS)
             visit = Visit(f"{server.url}/tiny.html", "Bot", SELECTORS)
             hooks = Hooks(lambda *_: None, lambda *_: None)
             first, second, third = [await browsers.open(visit, hooks) for _ in range(3)]
             assert first.pid == second.pid != third.pid
+            assert all("--operators-own=1" in _command(tab.pid or 0) for tab in (first, third))
             await browsers.close_tab(first)
             await second.page.goto(visit.url)
             assert (await second.page.snapshot()).visible >= {"name"}
@@ -349,5 +351,29 @@ def test_speech_goes_on_while_the_page_is_busy(tmp_path: Path) -> None:
                 quiet = np.abs(samples).reshape(-1, 480).max(axis=1) < 0.05
                 assert quiet.sum() <= 8, f"{quiet.sum() * 10} ms of silence while the page was busy"
                 mouth.stop()
+
+    run(test())
+
+
+def test_what_people_say_arrives_while_the_page_is_busy(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with page_server() as server, human_browser() as people:
+            url = f"{server.url}/tiny.html"
+            ann = await come(people, url, "Ann")
+            await ann.tone(700)
+            async with bot_at(url, tmp_path) as bot:
+                await bot.inside()
+                await until(lambda: len(bot.got(ParticipantJoined)) == 1, 5, "nobody there")
+                who = bot.got(ParticipantJoined)[0].participant.id
+                await until(lambda: level_at(bot.last(who), 700) > 0.1, 10, f"not heard: {list(bot.audio)}")
+                await bot.tab.page.page.evaluate(
+                    "setTimeout(() => { const end = performance.now() + 2000; while (performance.now() < end); }, 100)"
+                )
+                await asyncio.sleep(0.6)
+                before = len(bot.audio[who])
+                await asyncio.sleep(1.0)
+                heard = len(bot.audio[who]) - before
+                assert heard >= 35, f"{heard} of 50 blocks came while the page was busy"
+                assert level_at(bot.last(who), 700) > 0.1
 
     run(test())

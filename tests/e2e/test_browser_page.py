@@ -140,6 +140,56 @@ def test_actions_reach_what_is_covered_in_a_shadow_or_in_a_frame() -> None:
     run(test())
 
 
+def test_a_script_knows_the_bots_name_and_is_told_what_was_said_before_it_listened() -> None:
+    script = """
+      const { name, on, report } = __rejoinder;
+      setTimeout(() => on("late", (data) => report("late", { ...data, as: name })), 300);
+      __rejoinder.on("muted", (data) => __rejoinder.report("muted", data));
+    """
+
+    async def test() -> None:
+        heard = Heard()
+        browsers = Browsers(Settings(chromium=os.environ.get("REJOINDER_CHROMIUM")), LOCAL_FLAGS)
+        try:
+            async with page_server() as server:
+                visit = Visit(f"{server.url}/odd.html", "Ann’s bot", SELECTORS, script)
+                tab = await browsers.open(visit, heard.hooks())
+                await tab.page.perform(Tell("late", {"n": 1}), tab.channel.tell)
+                await tab.page.perform(Tell("muted", {"so": True}, state=True), tab.channel.tell)
+                await tab.page.goto(visit.url)
+                told = ("late", {"n": 1, "as": "Ann’s bot"}, 0)
+                await until(lambda: told in heard.facts, 5, f"not told: {heard.facts}")
+                await tab.page.perform(Reload(), tab.channel.tell)
+                await until(
+                    lambda: ("muted", {"so": True}, 1) in heard.facts, 5, "the next load was not told the state"
+                )
+                await asyncio.sleep(0.5)
+                assert not [fact for fact in heard.facts if fact[0] == "late" and fact[2] == 1]
+        finally:
+            await browsers.close()
+
+    run(test())
+
+
+def test_a_frame_of_another_site_gets_no_channel() -> None:
+    async def test() -> None:
+        async with tab_at("odd.html") as (tab, heard):
+            page = tab.page.page
+            theirs = page.url.replace("127.0.0.1", "localhost").replace("odd.html", "sounds.html?way=element")
+            await page.evaluate(
+                "(url) => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))", theirs
+            )
+            await until(lambda: any("localhost" in frame.url for frame in page.frames), 5, "no frame")
+            frame = next(frame for frame in page.frames if "localhost" in frame.url)
+            await frame.wait_for_load_state()
+            assert await frame.evaluate("typeof __rejoinder") == "undefined"
+            await asyncio.sleep(1.5)
+            assert (heard.audio, tab.channel.epoch) == ({}, 0)
+            assert (await tab.page.snapshot()).responding
+
+    run(test())
+
+
 def test_a_page_that_hangs_is_reported_and_not_waited_for() -> None:
     async def test() -> None:
         async with tab_at("odd.html") as (tab, _):
@@ -227,12 +277,21 @@ asyncio.run(main())
 """
 
 
-def test_a_killed_process_takes_its_browser_along() -> None:
+def folder_of(pid: int) -> Path:
+    return Path(_command(pid).partition("--user-data-dir=")[2].split()[0])
+
+
+def is_there(folder: Path) -> bool:
+    return folder.is_dir()
+
+
+def test_a_killed_process_takes_its_browser_along_and_the_next_one_clears_up() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
     family = [pid, *_descendants(pid)]
     assert "chromium" in _command(pid)
+    folder = folder_of(pid)
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
@@ -243,3 +302,11 @@ def test_a_killed_process_takes_its_browser_along() -> None:
     for one in left:
         os.kill(one, signal.SIGKILL)
     assert not left
+    assert folder.is_dir(), "nothing was left: this test proves nothing"
+
+    async def next_one() -> None:
+        async with tab_at("odd.html") as (tab, _):
+            assert not is_there(folder)
+            assert is_there(folder_of(tab.pid or 0)), "its own folder went, too"
+
+    run(next_one())

@@ -53,8 +53,6 @@ async def at_once(ada: Human, ben: Human) -> None:
 def test_two_people_who_talk_at_once_are_heard_under_their_names(tmp_path: Path) -> None:
     async def test(scene: Scene) -> None:
         async with standin() as meeting, scene.people(meeting, "Ada", "Ben") as (ada, ben):
-            # The relay holds audio back 120 ms, the jitter buffer some 40 more: numbers come with their sound.
-            meeting.switches = {"csrc_ms": 140}
             loop = asyncio.get_running_loop()
             started = loop.time()
             async with scene.bot(meeting, captions=True) as bot:

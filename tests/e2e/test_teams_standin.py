@@ -277,10 +277,11 @@ def test_bot_joins_hears_each_under_their_name_speaks_and_is_seen(tmp_path: Path
                     assert bot.got(Admitted)[0].me.name == "Rejoinder"
                     await until(lambda: len(bot.names()) == 2, 5, f"not everybody was told: {bot.events}")
                     share = await speaks_in_turn(bot, [("Ann", ANN, ann), ("Ben", BEN, ben), ("Ann", ANN, ann)])
-                    print(f"label correctness {share:.3f}")
-                    assert share >= 0.85
                     # Before the first tile ever lights (0.2 s late here), nobody can know who speaks; hiss is nobody.
-                    assert sum(who == "unknown" and bool(pcm.any()) for _, who, pcm in bot.blocks) <= 25
+                    unknown = sum(who == "unknown" and bool(pcm.any()) for _, who, pcm in bot.blocks)
+                    print(f"label correctness {share:.3f}, {unknown} blocks of nobody known")
+                    assert share >= 0.85
+                    assert unknown <= 20
                     labels = bot.got(SpeakerLabelled)
                     await both_at_once(bot, ann, ben)
                     assert {one.source for one in labels} <= {"dom", "captions"}

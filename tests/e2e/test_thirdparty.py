@@ -218,7 +218,7 @@ async def is_heard_and_seen(world: World, place: Place, bot: Bot, people: dict[s
     await bot.speak(world.voices["Robin"])
     await robin_was_heard(world, people, begun)
     for person in people.values():
-        await until(lambda person=person: shows(person, place.video), 5, "the bot's picture does not arrive")
+        await until(lambda person=person: shows(person, place.video), 15, "the bot's picture does not arrive")
 
 
 async def robin_was_heard(world: World, people: dict[str, Human], begun: float) -> None:
@@ -261,7 +261,7 @@ async def chats(bot: Bot, people: dict[str, Human]) -> None:
     await ben.click("#textEntryButton")
     await ben.fill("#textentryField", LOST)
     await ben.click("#textentrySubmit")
-    await until(lambda: bool(bot.of(ChatReceived)), 5, "the chat message does not arrive")
+    await until(lambda: bool(bot.of(ChatReceived)), 15, "the chat message does not arrive")
     (message,) = bot.of(ChatReceived)
     assert (message.participant.name, message.text) == ("Ben", LOST)
     await asyncio.sleep(2)

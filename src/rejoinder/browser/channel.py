@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 MAX_MESSAGE = 256 * 1024
 MAX_WAITING = 200
 """Frames waiting to be sent to a page: 4 s of speech. What is older is dropped."""
+MAX_KINDS = 32
+"""Kinds of messages that are kept for a page that is not there yet."""
 MAX_BAD = 50
 """Frames that cannot be read before the page is cut off."""
 
@@ -73,6 +75,8 @@ class Channel:
         self._flushes = 0
         self._next: dict[int, int] = {}
         self._image: bytes | None = None
+        self._untold: dict[str, str] = {}
+        self._state: dict[str, str] = {}
 
     @property
     def connected(self) -> bool:
@@ -99,9 +103,17 @@ class Channel:
         self._image = jpeg
         self._send(wire.image(jpeg or b""))
 
-    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Hand a message to the page's scripts."""
-        self._send(wire.tell(kind, data))
+    def tell(self, kind: str, data: Mapping[str, Any], *, state: bool = False) -> None:
+        """Hand a message to the page's scripts; while no page is there, the last of each kind waits for the next one.
+
+        ``state``: told to every later load as well. Anything else is for one load only: what was said to a page that
+        is gone is not said again."""
+        frame = wire.tell(kind, data)
+        if state:
+            _keep(self._state, kind, frame)
+        elif self._connection is None:
+            _keep(self._untold, kind, frame)
+        self._send(frame)
 
     def close(self) -> None:
         """The page is not wanted any more."""
@@ -127,7 +139,9 @@ class Channel:
         self._waiting.clear()
         if self._image:
             self._waiting.append(wire.image(self._image))
-            self._more.set()
+        self._waiting.extend((*self._state.values(), *self._untold.values()))
+        self._untold.clear()
+        self._more.set()
         self._clock = wire.PageClock()
         self.lost_at = None
         sender = self._loop.create_task(self._pump(connection), name="channel sender")
@@ -194,6 +208,13 @@ class Channel:
             self._next.clear()
         self.epoch = self._loads[load]
         self.last_beat, self.main_age_s = now, 0.0
+
+
+def _keep(kept: dict[str, str], kind: str, frame: str) -> None:
+    kept.pop(kind, None)
+    if len(kept) >= MAX_KINDS:
+        del kept[next(iter(kept))]
+    kept[kind] = frame
 
 
 class ChannelServer:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import structlog
 
 from rejoinder.browser.channel import Channel, ChannelServer, Hooks
 from rejoinder.browser.flags import LANGUAGE, WINDOW, chromium_flags
+from rejoinder.browser.folders import Folder, sweep
 from rejoinder.browser.inject import page_script
 from rejoinder.browser.page import BrowserPage
 from rejoinder.browser.selectors import Selectors
@@ -40,7 +40,7 @@ PERMISSIONS = ("microphone", "camera", "local-network-access")
 class _Process:
     browser: Browser
     pid: int | None
-    folder: str
+    folder: Folder
     tabs: set[Tab] = field(default_factory=set)
 
 
@@ -52,7 +52,7 @@ class Visit:
     name: str
     selectors: Selectors
     script: str = ""
-    storage_state: Mapping[str, Any] | None = None
+    storage_state: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class Tab:
@@ -97,11 +97,14 @@ class Tab:
 
 
 class Browsers:
-    """The browsers of a process. Use it on one event loop; the first :meth:`open` starts what is needed."""
+    """The browsers of a process. Use it on one event loop; the first :meth:`open` starts what is needed.
+
+    ``extra_flags``: beside the operator's (``settings.chromium_flags``).
+    """
 
     def __init__(self, settings: Settings, extra_flags: Sequence[str] = ()) -> None:
         self._settings = settings
-        self._extra = tuple(extra_flags)
+        self._extra = (*settings.chromium_flags, *extra_flags)
         self._lock = asyncio.Lock()
         self._channels: ChannelServer | None = None
         self._playwright: Playwright | None = None
@@ -154,6 +157,8 @@ class Browsers:
 
     async def _start(self) -> None:
         if self._channels is None:
+            if swept := await asyncio.to_thread(sweep):
+                log.info("removed folders of browsers whose process was killed", folders=swept)
             channels = ChannelServer()
             await channels.start()
             self._channels = channels
@@ -170,19 +175,19 @@ class Browsers:
                 return process
         assert self._playwright is not None
         executable = find_chromium(self._settings.chromium)
-        folder = tempfile.mkdtemp(prefix="rejoinder-chromium-")
-        flags = chromium_flags(folder, root=hasattr(os, "geteuid") and os.geteuid() == 0, extra=self._extra)
+        folder = Folder()
+        flags = chromium_flags(folder.path, root=hasattr(os, "geteuid") and os.geteuid() == 0, extra=self._extra)
         before = _descendants(os.getpid())
         try:
-            browser = await self._launch(executable, flags)
+            browser = await self._launch(executable, flags, folder)
         except Exception as error:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(folder.remove)
             raise Unavailable(f"Chromium does not start: {_first_line(error)}") from error
-        process = _Process(browser, _chromium_pid(before, folder), folder)
+        process = _Process(browser, _chromium_pid(before, folder.path), folder)
         self._processes.append(process)
         return process
 
-    async def _launch(self, executable: str, flags: list[str]) -> Browser:
+    async def _launch(self, executable: str, flags: list[str], folder: Folder) -> Browser:
         assert self._playwright is not None
         launching = self._tasks.start(
             self._playwright.chromium.launch(
@@ -200,13 +205,15 @@ class Browsers:
         try:
             browser: Browser = await asyncio.shield(launching)
         except asyncio.CancelledError:  # a browser nobody waits for any more must not stay
-            launching.add_done_callback(self._unwanted)
+            self._tasks.start(self._unwanted(launching, folder), "close an unwanted browser")
             raise
         return browser
 
-    def _unwanted(self, launching: asyncio.Task[Browser]) -> None:
-        if not launching.cancelled() and launching.exception() is None:
-            self._tasks.start(launching.result().close(), "close an unwanted browser")
+    async def _unwanted(self, launching: asyncio.Task[Browser], folder: Folder) -> None:
+        try:
+            await (await launching).close()
+        finally:
+            await asyncio.to_thread(folder.remove)
 
     async def _tab(self, process: _Process, visit: Visit, channel: Channel) -> Tab:
         state: Any = dict(visit.storage_state) if visit.storage_state is not None else None
@@ -232,8 +239,8 @@ class Browsers:
                 await process.browser.close()
         except Exception as error:
             log.warning("browser did not close", error=_first_line(error))
-        kill_tree(process.pid, process.folder)
-        await asyncio.to_thread(shutil.rmtree, process.folder, ignore_errors=True)
+        kill_tree(process.pid, process.folder.path)
+        await asyncio.to_thread(process.folder.remove)
 
 
 def find_chromium(path: str | None) -> str:

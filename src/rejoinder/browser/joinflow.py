@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from rejoinder.core.outcome import Outcome
+from rejoinder.core.outcome import Outcome, Reason
 
 Phase = Literal["prejoin", "lobby", "inside", "over"]
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -159,10 +159,15 @@ class Nudge:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Hand something to the platform's page script, which took ``__rejoinder.on(kind, handler)``."""
+    """Hand something to the platform's page script, which took ``__rejoinder.on(kind, handler)``.
+
+    Told before the page's channel is open, it is handed over when it opens; of several of one kind, the last.
+    ``state``: how something is from now on, so every later load of the page is told it as well.
+    """
 
     kind: str
     data: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    state: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +205,23 @@ JoinEvent = InLobby | Admitted
 Step = Action | JoinEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing a page script saw. ``at``: loop time at which the page saw it (not when it arrived)."""
+
+    kind: str
+    data: Mapping[str, Any]
+    at: float
+    epoch: int = 0
+    """Which load of the page; tracks of an older epoch are gone."""
+
+
 class JoinFlow(Protocol):
     """The rules of one stay on one platform: pre-join page, lobby, inside, until it is over.
 
     Order of looking (from the field, each learned the hard way): terminal texts; waiting texts; dialogs; only then
     positive evidence of being inside. Unknown is never "over": a page that does not respond is the meeting's to judge.
+    :class:`PlainFlow` has what most flows answer.
     """
 
     @property
@@ -215,6 +232,11 @@ class JoinFlow(Protocol):
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         """Look at the page (every 0.25 s before admission, every 1 s inside) and say what to do. The next snapshot is
         taken after all of it is done."""
+        ...
+
+    def on_fact(self, fact: Fact, now: float) -> list[Step]:
+        """The page's script saw something. What it answers is done at once, before the next look at the page; data of a
+        page is not to be trusted. Most flows need no facts: []."""
         ...
 
     def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
@@ -232,6 +254,38 @@ class JoinFlow(Protocol):
 
 
 # -- helpers for flows ------------------------------------------------------------------------------------------------
+
+
+class PlainFlow:
+    """A base for flows: a phase, its end, and no answer to whatever a flow does not care for."""
+
+    def __init__(self) -> None:
+        self._phase: Phase = "prejoin"
+
+    @property
+    def phase(self) -> Phase:
+        """Where the bot is."""
+        return self._phase
+
+    def on_fact(self, fact: Fact, now: float) -> list[Step]:
+        """Facts are the roster's."""
+        return []
+
+    def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
+        """Look again."""
+        return []
+
+    def deadline(self) -> float | None:
+        """No limit."""
+        return None
+
+    def tick(self, now: float) -> list[Step]:
+        """Nothing was waited for."""
+        return []
+
+    def _over(self, reason: Reason, message: str) -> list[Step]:
+        self._phase = "over"
+        return [Finish(Outcome(reason, message))]
 
 
 class Held:

@@ -114,7 +114,8 @@ class BrowserPage:
         await self._navigate(self.page.goto(url, wait_until="domcontentloaded", timeout=GOTO_S * 1000))
 
     async def perform(self, action: Action, tell: Any) -> None:
-        """Do one action. Raises :class:`ActionFailed`. ``tell(kind, data)`` takes messages to the page's scripts."""
+        """Do one action. Raises :class:`ActionFailed`. ``tell(kind, data, state=...)`` takes messages to the page's
+        scripts."""
         try:
             match action:
                 case Click():
@@ -132,8 +133,8 @@ class BrowserPage:
                 case Nudge():
                     self._nudges += 1
                     await self._bounded(self.page.mouse.move(400 + 40 * (self._nudges % 2), 300))
-                case Tell(kind=kind, data=data):
-                    tell(kind, data)
+                case Tell(kind=kind, data=data, state=state):
+                    tell(kind, data, state=state)
                 case Note() | Finish():
                     pass
         except ActionFailed:

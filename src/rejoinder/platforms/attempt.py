@@ -28,9 +28,11 @@ INSIDE_LOOK_S = 1.0
 BEAT_S = 5.0
 """A worker beats each second; one not heard of for this long is not there."""
 LEAVE_S = 4.0
+MAX_STEPS = 50
+"""Answers to facts that may wait for the next look at the page; a flow that gives more loses the oldest."""
 REQUEST_S = 20.0
 
-Make = Callable[[PageSnapshot], list[Action]]
+Make = Callable[[PageSnapshot], list[Action] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._health = Health(self._loop.time())
         self._requests: deque[tuple[Make, asyncio.Future[None]]] = deque()
+        self._steps: deque[Step] = deque(maxlen=MAX_STEPS)
         self._wake = asyncio.Event()
         self._leaving = False
         self._last: PageSnapshot | None = None
@@ -105,7 +108,8 @@ class Attempt:
         self._wake.set()
 
     async def request(self, make: Make) -> None:
-        """Have actions done between two looks at the page. Raises MeetingError when they cannot be done."""
+        """Have actions done between two looks at the page. Raises MeetingError when they cannot be done, or ``make``
+        gives None: the page offers no way."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._requests.append((make, future))
         self._wake.set()
@@ -134,6 +138,11 @@ class Attempt:
             return Outcome("crashed", tab.why)
         channel, now = tab.channel, self._loop.time()
         heard = channel.connected and channel.last_beat is not None and now - channel.last_beat < BEAT_S
+        if self._steps and not self._leaving:
+            steps = list(self._steps)
+            self._steps.clear()
+            if (outcome := await self._do(steps)) is not None:
+                return outcome
         snapshot = await tab.page.snapshot(connected=heard)
         now = self._loop.time()
         if snapshot.responding and snapshot.texts:
@@ -196,8 +205,8 @@ class Attempt:
             if future.done():
                 continue
             actions = make(snapshot)
-            message = "" if actions else "the meeting's page offers no way to do it"
-            for action in actions:
+            message = "the meeting's page offers no way to do it" if actions is None else ""
+            for action in actions or ():
                 failed, why = await self._perform(action)
                 if failed is not None:
                     message = why
@@ -213,7 +222,7 @@ class Attempt:
         assert self.tab is not None
         try:
             async with asyncio.timeout(LEAVE_S):
-                for action in self._driver.commands.leave(snapshot):
+                for action in self._driver.commands.leave(snapshot) or ():
                     await self.tab.page.perform(action, self.tab.channel.tell)
         except (TimeoutError, ActionFailed) as error:
             log.debug("left by closing the page", detail=str(error))
@@ -225,7 +234,16 @@ class Attempt:
             self._health.new_load()
         if kind == "connection":
             self._health.connection(data.get("pc"), data.get("state"), self._loop.time())
-        self._told.fact(Fact(kind, data, at, epoch))
+        fact = Fact(kind, data, at, epoch)
+        self._told.fact(fact)
+        try:
+            steps = self._flow.on_fact(fact, self._loop.time())
+        except Exception as error:  # a page may say anything; it must not end the meeting by it
+            log.warning("fact not understood", kind=kind, error=repr(error))
+            return
+        if steps:
+            self._steps.extend(steps)
+            self._wake.set()
 
     async def _evidence(self, what: str, message: str) -> str | None:
         if self.tab is None:

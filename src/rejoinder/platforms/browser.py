@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from rejoinder.media.frame import FRAME_SAMPLES, Pcm, Rgb
 from rejoinder.platforms.attempt import Attempt, Told
 from rejoinder.platforms.base import Ears, Stay
 from rejoinder.platforms.driver import Driver, Fact, JoinConfig
-from rejoinder.platforms.voices import Voices
+from rejoinder.platforms.login import Login
+from rejoinder.platforms.voices import FRAME_S, Voices
+from rejoinder.platforms.waiting import Block, Named, Waiting
 from rejoinder.settings import Settings
 from rejoinder.tasks import Tasks
 
@@ -39,6 +42,8 @@ CODEC_MS, PEER_BUFFER_MS = 26.5, 40.0
 TAIL_FRAMES = 5
 """Frames of silence still sent after speech, so that a pause within speech keeps its length."""
 FILL_EVERY_S = 0.04
+FILL_WAITS_S = 0.2
+"""How much later silence is given while sound waits for its name: a short wait is over by then."""
 EPOCHS = 1000
 """Loads of a page an attempt may count: epochs of a later attempt are always higher."""
 CLOSE_S = 15.0
@@ -51,7 +56,7 @@ _SILENCE = np.zeros(FRAME_SAMPLES, np.int16)
 class BrowserMeeting:
     """Fulfils :class:`~rejoinder.platforms.base.Meeting`. Create it on the loop of ``browsers``.
 
-    ``profile``: a signed-in browser's storage state (:mod:`rejoinder.browser.profiles`).
+    ``login``: with which account; None: as a guest.
     """
 
     def __init__(
@@ -62,13 +67,13 @@ class BrowserMeeting:
         stay: Stay,
         browsers: Browsers,
         settings: Settings,
-        profile: Mapping[str, Any] | None = None,
+        login: Login | None = None,
     ) -> None:
         self._driver = driver
         self._config = config
         self._ears = ears
         self._browsers = browsers
-        self._profile = profile
+        self._login = login
         self._url = driver.entry_url(config.link, settings)
         self._folder = settings.data_dir / "evidence" / stay.bot_id
         self._fallback = Participant(f"bot-{stay.bot_id}", config.bot_name, is_bot=True)
@@ -76,6 +81,7 @@ class BrowserMeeting:
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks(on_error=self._failed)
         self._voices = Voices()
+        self._waiting = Waiting(self._roster.label, self._roster.patience)
         self._attempt: Attempt | None = None
         self._attempts = 0
         self._run_task: asyncio.Task[None] | None = None
@@ -98,17 +104,19 @@ class BrowserMeeting:
         return self._roster.participants
 
     async def join(self) -> None:
+        opened = await self._login.take() if self._login is not None else None
         attempt = self._new_attempt()
-        try:
-            outcome = await attempt.open(self._url, self._config.bot_name, self._profile)
-        except BaseException:
-            await attempt.close()
-            raise
-        if outcome is not None:
-            await attempt.close()
-            raise MeetingError(outcome.message)
+        if opened is None:  # else the account is missing, which ends the stay, and not only this try
+            try:
+                outcome = await self._open(attempt)
+                if outcome is not None:
+                    raise MeetingError(outcome.message)
+            except BaseException:
+                await attempt.close()
+                self._give_back()
+                raise
         self._attempt = attempt
-        self._run_task = self._tasks.start(self._run(attempt), "meeting")
+        self._run_task = self._tasks.start(self._run(attempt, opened), "meeting")
 
     def write(self, pcm: Pcm) -> None:
         tab = self._attempt.tab if self._attempt is not None else None
@@ -178,11 +186,15 @@ class BrowserMeeting:
 
         hooks = Hooks(self._audio, lambda *_: None)
         told = Told(self._joined, fact, hooks, self._tick)
-        return Attempt(self._driver, self._driver.flow(self._config), self._browsers, told, self._folder)
+        config = replace(self._config, signed_in=self._login is not None and self._login.state is not None)
+        return Attempt(self._driver, self._driver.flow(config), self._browsers, told, self._folder)
 
-    async def _run(self, attempt: Attempt) -> None:
+    async def _open(self, attempt: Attempt) -> Outcome | None:
+        state = self._login.state if self._login is not None else None
+        return await attempt.open(self._url, self._config.bot_name, state)
+
+    async def _run(self, attempt: Attempt, opened: Outcome | None) -> None:
         tries: dict[Reason, int] = {}
-        opened: Outcome | None = None
         while True:
             self._attempt = attempt
             if self._leaving.is_set():
@@ -191,11 +203,15 @@ class BrowserMeeting:
                 attempt.tab.channel.show(self._jpeg)
             outcome = opened or await attempt.run()
             self._page_gone()
+            if self._login is not None and attempt.inside_since is not None:
+                await self._login.keep(attempt.tab, outcome.reason)
             await attempt.close()
             if attempt.inside_since is not None and self._loop.time() - attempt.inside_since > SETTLED_S:
                 tries.clear()
             tries[outcome.reason] = tries.get(outcome.reason, 0) + 1
             pause = pause_before_retry(outcome.reason, tries[outcome.reason])
+            if self._login is not None and self._login.next_account(outcome.reason):
+                pause = 0.0
             if self._leaving.is_set():
                 outcome, pause = _LEFT, None
             log.info(
@@ -204,8 +220,9 @@ class BrowserMeeting:
             if pause is None or await self._told_to_leave(pause):
                 self._end(outcome if pause is None else _LEFT)
                 return
+            opened = await self._login.take() if self._login is not None else None
             attempt = self._new_attempt()
-            opened = await attempt.open(self._url, self._config.bot_name, self._profile)
+            opened = opened or await self._open(attempt)
 
     async def _told_to_leave(self, within_s: float) -> bool:
         try:
@@ -219,12 +236,18 @@ class BrowserMeeting:
         self._inside = False
         self._named_by = None
         self._held.clear()
+        self._hear(self._waiting.rest())
         self._voices.clear()
         self._stats = {}
         self._stop_filling()
         self._unknown_left()
 
+    def _give_back(self) -> None:
+        if self._login is not None:
+            self._login.give_back()
+
     def _end(self, outcome: Outcome) -> None:
+        self._give_back()
         if not self._over:
             self._over = True
             message = f"{outcome.message} (evidence {outcome.evidence})" if outcome.evidence else outcome.message
@@ -271,6 +294,8 @@ class BrowserMeeting:
         self._tell(events)
         if self._named_by is not None:
             self._tick(self._loop.time())
+        if self._waiting.active:
+            self._hear(self._waiting.due(self._loop.time()))
 
     def _tell(self, events: list[MeetingEvent]) -> None:
         for event in events:
@@ -280,19 +305,21 @@ class BrowserMeeting:
                 self._held.append(event)
 
     def _audio(self, track: int, at: float, pcm: Pcm, epoch: int) -> None:
-        if not self._inside:
+        if not self._inside or not self._roster.hears(track, at):
             return
-        now = self._loop.time()
         loud = bool(np.abs(pcm).max(initial=0) > HISS_PEAK)
-        person = self._roster.label(track, at)
-        if person is None:
-            if not loud:
-                return
-            person = self._unknown(now)
-        if self._voices.take(person.id, track, now, loud=loud):
-            self._ears.audio(person.id, pcm)
+        self._hear(self._waiting.take(Block(track, at, pcm, loud), self._loop.time()))
         if self._fill_timer is None:
             self._fill_timer = self._loop.call_later(FILL_EVERY_S, self._fill)
+
+    def _hear(self, named: list[Named]) -> None:
+        now = self._loop.time()
+        for block, person in named:
+            if person is None and not block.loud:
+                continue
+            who = self._unknown(now).id if person is None else person.id
+            if self._voices.take(who, block.track, now, loud=block.loud):
+                self._ears.audio(who, block.pcm)
 
     def _unknown(self, now: float) -> Participant:
         if self._unknown_at is None:
@@ -306,10 +333,16 @@ class BrowserMeeting:
             self._ears.event(ParticipantLeft(UNKNOWN))
 
     def _fill(self) -> None:
-        for who, frames in self._voices.owed(self._loop.time()):
+        now = self._loop.time()
+        self._hear(self._waiting.due(now))
+        since = self._waiting.since
+        # What waits may be of somebody who is owed silence: no more of it than up to there, unless it waits for long.
+        until = now if since is None else max(min(now, since - FRAME_S), now - FILL_WAITS_S)
+        for who, frames in self._voices.owed(until):
             for _ in range(frames):
                 self._ears.audio(who, _SILENCE)
-        self._fill_timer = self._loop.call_later(FILL_EVERY_S, self._fill) if self._voices.active else None
+        goes_on = self._voices.active or self._waiting.active
+        self._fill_timer = self._loop.call_later(FILL_EVERY_S, self._fill) if goes_on else None
 
     def _stop_filling(self) -> None:
         if self._fill_timer is not None:

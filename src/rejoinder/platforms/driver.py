@@ -12,7 +12,10 @@ sensor: it reports raw facts and judges nothing. It has, as ``window.__rejoinder
     one fact: ``kind`` a word, ``data`` JSON of at most 60 kB. Arrives as a :class:`Fact`. Bounded: 200 a second, what
     is beyond is dropped and counted.
 ``on(kind, handler)``
-    what a ``Tell(kind, data)`` action brings; ``handler(data)``.
+    what a ``Tell(kind, data)`` action brings; ``handler(data)``. What was told before anybody listened is given to
+    the handler that comes first, the last of each kind.
+``name``
+    the bot's name, as it was asked for.
 ``epoch``
     a number that changes with each load of the page.
 
@@ -25,10 +28,12 @@ It may run again after a reload and must not throw when something it looks for i
     audio track on this page (0..255). ``mixed``: the track belongs to no receiver (a page that mixes for itself).
     ``stream`` and ``id`` are the page's own ids and need not be unique.
 ``csrc``
-    ``{track, sources: [[id, level], ...]}``: contributing sources of the last 100 ms, level 0..1 or null; sent when the
-    set changes and each second. An empty list: nobody.
+    ``{track, sources: [[id, level], ...]}``: contributing sources of the newest packets, level 0..1 or null; looked at
+    every 40 ms, sent when the set changes and five times a second. An empty list: nobody for 0.12 s.
 ``stats``
     ``{rtt_ms, tracks: {track: jitter_buffer_ms}}``, every 3 s.
+
+All of them go to the roster, and to the flow as well (:meth:`~rejoinder.browser.joinflow.JoinFlow.on_fact`).
 
 **Shared facts**, which :class:`~rejoinder.platforms.roster.Roster` takes, so that a page script that reports them needs
 no roster of its own:
@@ -43,11 +48,11 @@ no roster of its own:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from rejoinder.browser.joinflow import Action, JoinFlow, PageSnapshot
+from rejoinder.browser.joinflow import Action, Fact, JoinFlow, PageSnapshot
 from rejoinder.browser.selectors import Selectors
 from rejoinder.core.events import LabelSource, MeetingEvent
 from rejoinder.core.links import PlatformName
@@ -77,17 +82,6 @@ class JoinConfig:
     """Turn the platform's captions on once inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing a page script saw. ``at``: loop time at which the page saw it (not when it arrived)."""
-
-    kind: str
-    data: Mapping[str, Any]
-    at: float
-    epoch: int = 0
-    """Which load of the page; tracks of an older epoch are gone."""
-
-
 class RosterMachine(Protocol):
     """Who is there and who is on which track: facts in, events out. Data of a page is not to be trusted: whatever is
     missing or of the wrong type is ignored, never raised."""
@@ -106,9 +100,19 @@ class RosterMachine(Protocol):
         """ParticipantJoined, ParticipantLeft, ChatReceived, SpeakerLabelled, CaptionReceived. Never the bot's own."""
         ...
 
+    def hears(self, track: int, at: float) -> bool:
+        """Whether a track's block captured at loop time ``at`` is to be heard at all; no: it is nobody's, such as the
+        second copy of a mix. Asked before :meth:`label` and as often: keep it cheap."""
+        ...
+
     def label(self, track: int, at: float) -> Participant | None:
         """Whose audio a track's block captured at loop time ``at`` is; None: not known (it is then heard as "unknown").
         Asked 50 times a second per track: keep it cheap."""
+        ...
+
+    def patience(self, track: int, at: float) -> float:
+        """How many seconds such a block may wait for a better answer of :meth:`label`, counted from ``at``; 0: that
+        answer is final. Asked as often, of waiting blocks each time something was learned."""
         ...
 
     def deadline(self) -> float | None:
@@ -122,15 +126,16 @@ class RosterMachine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """How things are done on this platform, as lists of actions, given the page as it is. [] : it cannot be done.
+    """How things are done on this platform, as lists of actions, given the page as it is.
 
-    ``mute(snapshot, muted)`` must give [] when the page is in that state already.
+    [] : there is nothing to do, such as muting what is muted. None: the page offers no way, or its state is not known;
+    whoever asked is told so (a bot that cannot leave closes its page).
     """
 
-    leave: Callable[[PageSnapshot], list[Action]]
-    chat: Callable[[PageSnapshot, str], list[Action]]
-    mute: Callable[[PageSnapshot, bool], list[Action]] = lambda _snapshot, _muted: []
-    captions: Callable[[PageSnapshot, bool], list[Action]] = lambda _snapshot, _on: []
+    leave: Callable[[PageSnapshot], list[Action] | None]
+    chat: Callable[[PageSnapshot, str], list[Action] | None]
+    mute: Callable[[PageSnapshot, bool], list[Action] | None] = lambda _snapshot, _muted: None
+    captions: Callable[[PageSnapshot, bool], list[Action] | None] = lambda _snapshot, _on: None
 
 
 class Driver(Protocol):

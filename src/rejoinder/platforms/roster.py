@@ -64,6 +64,9 @@ class Roster:
     def tick(self, now: float) -> list[MeetingEvent]:
         return []
 
+    def hears(self, track: int, at: float) -> bool:
+        return True
+
     def label(self, track: int, at: float) -> Participant | None:
         known = self._tracks.get(track)
         if known is None:
@@ -73,6 +76,9 @@ class Roster:
         if known.loudest is None or at - known.heard_at > CSRC_LASTS_S:
             return None
         return self._people.get(self._owners.get(known.loudest, ""))
+
+    def patience(self, track: int, at: float) -> float:
+        return 0.0
 
     def on_fact(self, fact: Fact, now: float) -> list[MeetingEvent]:
         if fact.epoch != self._epoch:

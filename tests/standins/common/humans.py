@@ -15,6 +15,7 @@ import numpy.typing as npt
 from playwright.async_api import Browser, Page, async_playwright
 
 from rejoinder.browser.chromium import find_chromium
+from rejoinder.media.frame import Pcm
 
 RATE = 48_000
 LOCAL_FLAGS = (
@@ -35,6 +36,10 @@ class Human:
     async def tone(self, hz: float, level: float = 0.3) -> None:
         """Say a tone, from now on."""
         await self.page.evaluate("([hz, level]) => human.tone(hz, level)", [hz, level])
+
+    async def speak(self, pcm: Pcm) -> None:
+        """Say something (48 kHz) once, from now on; returns when it has begun."""
+        await self.page.evaluate("text => human.speak(text)", base64.b64encode(pcm.astype("<i2").tobytes()).decode())
 
     async def silence(self) -> None:
         await self.page.evaluate("human.silence()")

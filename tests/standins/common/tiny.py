@@ -8,18 +8,17 @@ from rejoinder.browser.joinflow import (
     Action,
     Admitted,
     Click,
-    Finish,
     Held,
     InLobby,
     PageSnapshot,
-    Phase,
+    PlainFlow,
     Press,
     Step,
     Type,
 )
 from rejoinder.browser.selectors import load_selectors
 from rejoinder.core.links import PlatformName
-from rejoinder.core.outcome import Outcome, Reason
+from rejoinder.core.outcome import Reason
 from rejoinder.platforms.driver import Commands, JoinConfig
 from rejoinder.platforms.roster import Roster
 from rejoinder.settings import Settings
@@ -42,9 +41,9 @@ addEventListener("tinytrack", ({ detail }) => {
 """
 
 
-class TinyFlow:
+class TinyFlow(PlainFlow):
     def __init__(self, config: JoinConfig) -> None:
-        self.phase: Phase = "prejoin"
+        super().__init__()
         self._config = config
         self._inside = Held(looks=2)
         self._asked = False
@@ -53,30 +52,23 @@ class TinyFlow:
         texts = SELECTORS.texts
         for reason in ("denied", "ended", "left", "lost"):
             if snapshot.says(texts[reason]):
-                self.phase = "over"
                 named: Reason = reason  # type: ignore[assignment]
-                return [Finish(Outcome(named, texts[reason][0]))]
+                return self._over(named, texts[reason][0])
         if snapshot.says(texts["waiting"]):
-            if self.phase != "lobby":
-                self.phase = "lobby"
+            if self._phase != "lobby":
+                self._phase = "lobby"
                 return [InLobby()]
             return []
-        if self.phase != "inside" and self._inside.see("inside" in snapshot.visible, now):
-            self.phase = "inside"
+        if self._phase != "inside" and self._inside.see("inside" in snapshot.visible, now):
+            self._phase = "inside"
             return [Admitted()]
-        if self.phase == "prejoin" and "name" in snapshot.visible and not self._asked:
+        if self._phase == "prejoin" and "name" in snapshot.visible and not self._asked:
             self._asked = True
             return [Type("name", self._config.bot_name), Click("join")]
         return []
 
     def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
         self._asked = False
-        return []
-
-    def deadline(self) -> float | None:
-        return None
-
-    def tick(self, now: float) -> list[Step]:
         return []
 
 

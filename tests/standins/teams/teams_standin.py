@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,8 +161,8 @@ async def teams_standin() -> AsyncIterator[Standin]:
     standin = Standin()
     app = web.Application()
     app.router.add_get("/meet/{digits}", standin.page)
-    app.router.add_get("/mixer/{digits}", lambda _: _file("mixer.html"))
-    app.router.add_get("/login", lambda _: _file("login.html"))
+    app.router.add_get("/mixer/{digits}", _file("mixer.html"))
+    app.router.add_get("/login", _file("login.html"))
     app.router.add_get("/ws/{digits}", standin.socket)
     app.router.add_get("/static/{name}", standin.file)
     runner = web.AppRunner(app, shutdown_timeout=1)
@@ -175,8 +175,11 @@ async def teams_standin() -> AsyncIterator[Standin]:
         await runner.cleanup()
 
 
-async def _file(name: str) -> web.StreamResponse:
-    return web.FileResponse(PAGES / name, headers={"Cache-Control": "no-store"})
+def _file(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def send(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(PAGES / name, headers={"Cache-Control": "no-store"})
+
+    return send
 
 
 class AtStandin(TeamsDriver):

@@ -51,6 +51,10 @@ class Options:
     """Who does not acknowledge the recording notice in time is disconnected."""
     wall: bool = False
     captcha: bool = False
+    title: str = "Zoom"
+    """The page's title, which hangs: it stays whatever the page shows."""
+    unknown_words: bool = False
+    """Waiting room and end are worded as nobody has written down; only Zoom's signalling tells."""
     login: bool = False
     not_started: bool = False
     spinner: bool = False
@@ -105,13 +109,18 @@ class Meeting:
         await self._enter(self.named(name))
 
     async def deny(self, name: str) -> None:
-        await self.named(name).send({"do": "denied"})
+        await self._over("denied", self.named(name))
 
     async def remove(self, name: str) -> None:
-        await self.named(name).send({"do": "removed"})
+        await self._over("removed", self.named(name))
 
     async def end(self) -> None:
-        await self.tell({"do": "ended"})
+        await self._over("ended", *[person for person in self.people.values() if person.inside])
+
+    async def _over(self, how: str, *people: Person) -> None:
+        for person in people:
+            await self._signal(person, {"evt": 7939, "body": {"reason": 1, "subReason": 0}})
+            await person.send({"do": how})
 
     async def show(self, name: str, do: str, **data: Any) -> None:
         """Something on one person's page: reconnecting, toast, ask_unmute, recording, host, caption, to_lobby."""
@@ -153,6 +162,8 @@ class Meeting:
                 self.people[person.id] = person
                 if self.options.lobby and message["guest"]:
                     await person.send({"do": "lobby"})
+                    await self._signal(person, {"evt": 4098, "body": {"userID": person.id, "res": 0}})
+                    await self._signal(person, {"evt": 7942, "body": {"bHold": True}})
                 elif not self.options.spinner:
                     await self._enter(person)
             case "chat":
@@ -186,13 +197,8 @@ class Meeting:
             if one.inside
         ]
         await self.tell({"do": "people", "rows": rows})
-        if not self.options.signal:
-            return
         # Zoom's own signalling: everybody for the one who comes, the newcomer for everybody else.
-        frames = [
-            {"id": row["id"], "dn2": base64.b64encode(str(row["name"]).encode()).decode(), "bHost": row["host"]}
-            for row in rows
-        ]
+        frames = [{"id": row["id"], "dn2": _name64(str(row["name"])), "bHost": row["host"]} for row in rows]
         here = frozenset(one.id for one in self.people.values() if one.inside)
         for person in self.people.values():
             if not person.inside:
@@ -208,7 +214,8 @@ class Meeting:
             await self._signal(person, {"evt": 7937, "body": body})
 
     async def _signal(self, person: Person, frame: dict[str, Any]) -> None:
-        await person.send({**frame, "seq": 1})
+        if self.options.signal:
+            await person.send({**frame, "seq": 1})
 
     async def _chat(self, person: Person, text: str) -> None:
         self.chats.append((person.name, text))
@@ -237,9 +244,13 @@ class Meeting:
                 continue
             self.speaker = loudest.id
             await self.tell({"do": "speaker", "id": loudest.id})
-            if self.options.signal:
-                for person in inside:
-                    await self._signal(person, {"evt": 12033, "body": {"asn1": loudest.id + 1}})
+            for person in inside:
+                await self._signal(person, {"evt": 12033, "body": {"asn1": loudest.id + 1}})
+
+
+def _name64(name: str) -> str:
+    """As Zoom sends names: the alphabet of URLs, no padding."""
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
 @asynccontextmanager
@@ -259,7 +270,8 @@ async def zoom_standin(options: Options | None = None) -> AsyncIterator[Meeting]
         guest = "host" not in request.query
         text = (PAGES / name).read_text("utf-8")
         config = json.dumps({**asdict(options), "guest": guest, "path": str(request.rel_url)})
-        return web.Response(text=text.replace("{{config}}", config), content_type="text/html")
+        text = text.replace("{{config}}", config).replace("{{title}}", options.title)
+        return web.Response(text=text, content_type="text/html")
 
     async def slow(request: web.Request) -> web.StreamResponse:
         await hang.wait()

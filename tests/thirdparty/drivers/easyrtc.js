@@ -1,5 +1,5 @@
-// The page has no field for a name, only its library has; it connects once the name is known.
-const named = new Promise((done) => __rejoinder.on("name", ({ name }) => done(name)));
+// The page has no field for a name, only its library has.
+const MAX_NAME = 64;
 let told = "";
 const labels = new Map();
 const watch = (api) => {
@@ -22,8 +22,8 @@ addEventListener("load", () => {
   const api = window.easyrtc;
   if (!api || !api.connect) return;
   const { connect, setPeerListener } = api;
-  api.connect = async (...rest) => {
-    api.setUsername(await named);
+  api.connect = (...rest) => {
+    api.setUsername(__rejoinder.name.slice(0, MAX_NAME));
     connect.apply(api, rest);
   };
   api.setPeerListener = (listener, ...rest) =>

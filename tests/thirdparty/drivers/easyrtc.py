@@ -6,31 +6,25 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rejoinder.browser.joinflow import Action, Admitted, Click, Finish, Held, PageSnapshot, Phase, Step, Tell, Type
+from rejoinder.browser.joinflow import Action, Admitted, Click, Held, PageSnapshot, PlainFlow, Step, Type
 from rejoinder.browser.selectors import Selectors, load_selectors
 from rejoinder.core.links import PlatformName
-from rejoinder.core.outcome import Outcome, Reason
 from rejoinder.platforms.driver import Commands, Driver, JoinConfig
 from rejoinder.platforms.roster import Roster
 from rejoinder.settings import Settings
 
 HERE = Path(__file__).parent
-MAX_NAME = 64
 
 
-class Join:
-    """The page joins by itself as soon as it is told a name."""
+class Join(PlainFlow):
+    """The page joins by itself; its script gives it the name."""
 
     def __init__(self, config: JoinConfig, selectors: Selectors) -> None:
+        super().__init__()
         self._config = config
         self._selectors = selectors
-        self._phase: Phase = "prejoin"
         self._until: float | None = None
         self._inside = Held()
-
-    @property
-    def phase(self) -> Phase:
-        return self._phase
 
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         if self._phase == "over":
@@ -38,16 +32,12 @@ class Join:
         if self._until is None:
             self._until = now + self._config.join_timeout_s
         if snapshot.says(self._selectors.text("lost")):
-            return self._end("network", "The page lost its server")
+            return self._over("network", "The page lost its server")
         if self._phase == "inside":
             return []
         if self._inside.see("inside" in snapshot.visible, now):
             self._phase = "inside"
             return [Admitted()]
-        # Again and again: what is told before the page's channel is open is lost.
-        return [Tell("name", {"name": self._config.bot_name[:MAX_NAME]})] if snapshot.connected else []
-
-    def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
         return []
 
     def deadline(self) -> float | None:
@@ -56,11 +46,7 @@ class Join:
     def tick(self, now: float) -> list[Step]:
         if self._phase != "prejoin" or self._until is None or now < self._until:
             return []
-        return self._end("lost", "The page did not let the bot in")
-
-    def _end(self, reason: Reason, message: str) -> list[Step]:
-        self._phase = "over"
-        return [Finish(Outcome(reason, message))]
+        return self._over("lost", "The page did not let the bot in")
 
 
 def _chat(snapshot: PageSnapshot, text: str) -> list[Action]:

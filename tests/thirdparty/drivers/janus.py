@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from rejoinder.browser.joinflow import Action, Admitted, Click, Finish, Held, PageSnapshot, Phase, Step, Type
+from rejoinder.browser.joinflow import Admitted, Click, Held, PageSnapshot, PlainFlow, Step, Type
 from rejoinder.browser.selectors import Selectors, load_selectors
 from rejoinder.core.links import PlatformName
-from rejoinder.core.outcome import Outcome, Reason
+from rejoinder.core.outcome import Reason
 from rejoinder.errors import InvalidRequest
 from rejoinder.platforms.driver import Commands, Driver, JoinConfig
 from rejoinder.platforms.roster import Roster
@@ -25,22 +25,18 @@ _ENDS: dict[str, tuple[Reason, str]] = {
 }
 
 
-class Join:
+class Join(PlainFlow):
     """Start, a name, and until the page sends."""
 
     def __init__(self, config: JoinConfig, selectors: Selectors) -> None:
+        super().__init__()
         self._config = config
         self._selectors = selectors
         # The page takes letters and digits only.
         self._name = re.sub(r"[^a-zA-Z0-9]", "", config.bot_name) or "Bot"
-        self._phase: Phase = "prejoin"
         self._until: float | None = None
         self._sending = Held()
         self._stopped = Held(looks=3)
-
-    @property
-    def phase(self) -> Phase:
-        return self._phase
 
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         if self._phase == "over":
@@ -49,11 +45,11 @@ class Join:
             self._until = now + self._config.join_timeout_s
         for name, (reason, message) in _ENDS.items():
             if snapshot.dialog_says(self._selectors.text(name)):
-                return self._end(reason, message)
+                return self._over(reason, message)
         if self._phase == "inside":
             # Nobody here clicks on Unpublish, so it was somebody else's doing.
             if self._stopped.see("stopped" in snapshot.visible, now):
-                return self._end("removed", "The room takes nothing from the bot any more")
+                return self._over("removed", "The room takes nothing from the bot any more")
             return []
         if self._sending.see("sending" in snapshot.visible, now):
             self._phase = "inside"
@@ -62,20 +58,13 @@ class Join:
             return [Type("name_field", self._name), Click("join")]
         return [Click("start")] if "start" in snapshot.enabled else []
 
-    def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
-        return []
-
     def deadline(self) -> float | None:
         return self._until if self._phase == "prejoin" else None
 
     def tick(self, now: float) -> list[Step]:
         if self._phase != "prejoin" or self._until is None or now < self._until:
             return []
-        return self._end("lost", "The page did not let the bot in")
-
-    def _end(self, reason: Reason, message: str) -> list[Step]:
-        self._phase = "over"
-        return [Finish(Outcome(reason, message))]
+        return self._over("lost", "The page did not let the bot in")
 
 
 class JanusRoom:
@@ -85,7 +74,7 @@ class JanusRoom:
     platform: PlatformName = "Room"
     commands = Commands(
         leave=lambda snapshot: [Click("leave", optional=True)],
-        chat=lambda snapshot, text: [],
+        chat=lambda snapshot, text: None,
     )
 
     def __init__(self, selectors_dir: Path | None = None) -> None:

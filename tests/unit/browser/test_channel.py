@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from rejoinder.browser.channel import MAX_BAD, MAX_WAITING, Channel, ChannelServer, Hooks
+from rejoinder.browser.channel import MAX_BAD, MAX_KINDS, MAX_WAITING, Channel, ChannelServer, Hooks
 from rejoinder.media.frame import Pcm
 
 HELLO = json.dumps({"k": "hello", "t": 0, "d": {"load": 1000.5}})
@@ -77,6 +77,43 @@ def test_what_is_said_reaches_the_page_and_a_flush_overtakes_what_waits() -> Non
             channel.tell("go", {})
             assert channel.flush() == 1
             assert [await page.recv(), await page.recv()] == ['{"k":"go","d":{}}', b"\x02\x00\x01\x00\x00\x00"]
+
+    with_server(test)
+
+
+def test_what_is_told_before_the_page_is_there_waits_for_it_the_last_of_each_kind() -> None:
+    async def test(channel: Channel, _heard: Heard, _: ChannelServer) -> None:
+        channel.tell("go", {"n": 1})
+        channel.tell("look", {})
+        channel.tell("go", {"n": 2})
+        async with connect(channel.url) as page:
+            assert [await page.recv(), await page.recv()] == ['{"k":"look","d":{}}', '{"k":"go","d":{"n":2}}']
+        await soon(lambda: not channel.connected)
+        for number in range(MAX_KINDS + 1):
+            channel.tell(f"kind{number}", {})
+        async with connect(channel.url) as page:
+            frames = [await page.recv() for _number in range(MAX_KINDS)]
+            assert (frames[0], frames[-1]) == ('{"k":"kind1","d":{}}', f'{{"k":"kind{MAX_KINDS}","d":{{}}}}')
+            channel.flush()
+            assert await page.recv() == b"\x02\x00\x01\x00\x00\x00", "what the page before was told came again"
+
+    with_server(test)
+
+
+def test_a_state_is_told_to_every_load_and_a_message_to_one() -> None:
+    async def test(channel: Channel, _heard: Heard, _: ChannelServer) -> None:
+        channel.tell("muted", {"so": True}, state=True)
+        async with connect(channel.url) as page:
+            channel.tell("once", {})
+            assert [await page.recv(), await page.recv()] == ['{"k":"muted","d":{"so":true}}', '{"k":"once","d":{}}']
+            channel.tell("muted", {"so": False}, state=True)
+            assert await page.recv() == '{"k":"muted","d":{"so":false}}'
+        async with connect(channel.url) as page:
+            channel.flush()
+            assert [await page.recv(), await page.recv()] == [
+                '{"k":"muted","d":{"so":false}}',
+                b"\x02\x00\x01\x00\x00\x00",
+            ]
 
     with_server(test)
 

@@ -11,20 +11,35 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from rejoinder.browser.channel import Hooks
 from rejoinder.browser.chromium import Browsers, Visit
-from rejoinder.browser.joinflow import Action, Admitted, Click, Finish, InLobby, PageSnapshot, Step, Wait
+from rejoinder.browser.joinflow import (
+    Action,
+    Admitted,
+    Click,
+    Fact,
+    Finish,
+    InLobby,
+    PageSnapshot,
+    PlainFlow,
+    Step,
+    Wait,
+)
 from rejoinder.browser.page import ActionFailed
+from rejoinder.browser.profiles import Profiles
 from rejoinder.browser.selectors import Selectors
 from rejoinder.core import events as told
 from rejoinder.core.outcome import Outcome, Reason
 from rejoinder.core.participant import Participant
+from rejoinder.core.signin import SignIn
 from rejoinder.errors import MeetingError
 from rejoinder.platforms import attempt as attempts
 from rejoinder.platforms import browser as meetings
 from rejoinder.platforms.base import Ears, Stay
 from rejoinder.platforms.driver import Commands, JoinConfig
+from rejoinder.platforms.login import Login
 from rejoinder.platforms.roster import Roster
 from rejoinder.settings import Settings
 
@@ -47,7 +62,7 @@ class FakeChannel:
     def show(self, jpeg: bytes | None) -> None:
         self.said.append("none" if jpeg is None else "image")
 
-    def tell(self, kind: str, data: Mapping[str, Any]) -> None:
+    def tell(self, kind: str, data: Mapping[str, Any], *, state: bool = False) -> None:
         self.said.append(kind)
 
 
@@ -73,8 +88,9 @@ class FakePage:
 
 
 class FakeTab:
-    def __init__(self, farm: Farm, hooks: Hooks) -> None:
+    def __init__(self, farm: Farm, hooks: Hooks, state: Mapping[str, Any] | None = None) -> None:
         self.page = FakePage(farm)
+        self.state = state
         self.channel = FakeChannel()
         self.hooks = hooks
         self.dead = asyncio.Event()
@@ -92,29 +108,31 @@ class Farm:
 
     async def open(self, visit: Visit, hooks: Hooks) -> FakeTab:
         self.open_now += 1
-        self.tabs.append(FakeTab(self, hooks))
+        self.tabs.append(FakeTab(self, hooks, visit.storage_state))
         return self.tabs[-1]
 
     async def close_tab(self, tab: FakeTab) -> None:
         self.open_now -= 1
 
 
-class Flow:
+class Flow(PlainFlow):
     def __init__(self, script: list[list[Step]]) -> None:
+        super().__init__()
         self._script = script
-        self.phase: Any = "prejoin"
 
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         return self._script.pop(0) if self._script else []
 
+    def on_fact(self, fact: Fact, now: float) -> list[Step]:
+        match fact.kind:
+            case "over":
+                return [Click("notice"), Finish(Outcome("host_ended", "the page said so"))]
+            case "odd":
+                raise KeyError("odd")
+        return []
+
     def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
         return [Finish(Outcome("lost", message))]
-
-    def deadline(self) -> float | None:
-        return None
-
-    def tick(self, now: float) -> list[Step]:
-        return []
 
 
 class Driver:
@@ -122,11 +140,12 @@ class Driver:
     selectors = Selectors("2026-11", {}, {})
     commands = Commands(
         leave=lambda _page: [Click("leave", optional=True)],
-        chat=lambda _page, text: {"broken": [Click("broken")], "none": []}.get(text, [Click("send")]),
+        chat=lambda _page, text: {"broken": [Click("broken")], "none": None, "same": []}.get(text, [Click("send")]),
     )
 
     def __init__(self, *scripts: list[list[Step]]) -> None:
         self._scripts = list(scripts)
+        self.signed_in: list[bool] = []
 
     def matches(self, link: str) -> bool:
         return True
@@ -135,6 +154,7 @@ class Driver:
         return link
 
     def flow(self, config: JoinConfig) -> Flow:
+        self.signed_in.append(config.signed_in)
         return Flow(self._scripts.pop(0))
 
     def roster(self, config: JoinConfig) -> Roster:
@@ -142,17 +162,19 @@ class Driver:
 
 
 class Scene:
-    def __init__(self, folder: Path, *scripts: list[list[Step]]) -> None:
+    def __init__(self, folder: Path, *scripts: list[list[Step]], login: Login | None = None) -> None:
         self.farm = Farm()
         self.events: list[object] = []
         self.audio: list[str] = []
+        self.driver = Driver(*scripts)
         self.meeting = meetings.BrowserMeeting(
-            cast(Any, Driver(*scripts)),
+            cast(Any, self.driver),
             JoinConfig("https://meet.test/a", "Bot"),
             Ears(self.events.append, lambda who, _pcm: self.audio.append(who)),
             Stay("b1", 1),
             cast(Browsers, self.farm),
             Settings(data_dir=folder),
+            login,
         )
 
     def fact(self, kind: str, data: Mapping[str, Any]) -> None:
@@ -234,6 +256,97 @@ def test_labelled_audio_is_someones_and_the_rest_an_unknown_voices(tmp_path: Pat
         await scene.until(lambda: scene.audio.count("a") > 3)  # silence where her track stopped
         scene.fact("left", {"id": "a"})
         await scene.until(lambda: told.ParticipantLeft(meetings.UNKNOWN) in scene.events)
+        await scene.meeting.leave()
+
+    play(test())
+
+
+def test_a_track_the_roster_does_not_hear_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Roster, "hears", lambda _roster, track, _at: track != 0)
+
+    async def test() -> None:
+        scene = Scene(tmp_path, INSIDE.copy())
+        await scene.meeting.join()
+        await scene.until(lambda: bool(scene.events))
+        scene.fact("joined", {"id": "a", "name": "Ann"})
+        scene.fact("label", {"track": 0, "id": "a"})
+        scene.hear(0)
+        assert (scene.audio, told.ParticipantJoined(meetings.UNKNOWN) in scene.events) == ([], False)
+        scene.hear(1)
+        assert scene.audio == ["unknown"]
+        await scene.meeting.leave()
+
+    play(test())
+
+
+def test_what_a_flow_makes_of_a_fact_is_done_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "INSIDE_LOOK_S", 60.0)
+    monkeypatch.setattr(attempts, "LOOK_S", 60.0)
+
+    async def test() -> None:
+        scene = Scene(tmp_path, INSIDE.copy())
+        await scene.meeting.join()
+        scene.fact("joined", {"id": "m", "name": "Bot", "me": True})
+        await scene.until(lambda: "Admitted" in scene.kinds())
+        scene.fact("odd", {})  # a flow that stumbles over what a page says goes on
+        scene.fact("over", {})
+        await scene.until(lambda: "Ended" in scene.kinds())
+        assert scene.farm.done == [Click("notice")]
+        assert scene.events[-1] == told.Ended("ended", "the page said so (evidence 0001-host-ended)", "host_ended")
+        await scene.meeting.leave()
+
+    play(test())
+
+
+class PatientRoster(Roster):
+    """Waits for a label as long as there is none."""
+
+    def patience(self, track: int, at: float) -> float:
+        return 0.0 if self.label(track, at) is not None else 0.3
+
+
+def test_sound_without_a_name_waits_for_it_and_is_unknown_if_none_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Driver, "roster", lambda _self, config: PatientRoster(config.bot_name))
+
+    async def test() -> None:
+        scene = Scene(tmp_path, INSIDE.copy())
+        await scene.meeting.join()
+        await scene.until(lambda: bool(scene.events))
+        scene.fact("joined", {"id": "a", "name": "Ann"})
+        scene.hear(0)
+        scene.hear(0)
+        assert scene.audio == []
+        scene.fact("label", {"track": 0, "id": "a"})
+        assert scene.audio == ["a", "a"]
+        assert told.ParticipantJoined(meetings.UNKNOWN) not in scene.events
+        scene.hear(1)
+        assert "unknown" not in scene.audio
+        await scene.until(lambda: "unknown" in scene.audio)  # though nothing more comes
+        await asyncio.sleep(0.1)  # the unknown voice's other track is silent
+        scene.hear(2)
+        await scene.meeting.leave()
+        assert scene.audio.count("unknown") >= 2, "what waited when the meeting ended was lost"
+
+    play(test())
+
+
+def test_no_silence_is_put_where_sound_waits_for_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Driver, "roster", lambda _self, config: PatientRoster(config.bot_name))
+
+    async def test() -> None:
+        scene = Scene(tmp_path, INSIDE.copy())
+        await scene.meeting.join()
+        await scene.until(lambda: bool(scene.events))
+        scene.fact("joined", {"id": "a", "name": "Ann"})
+        scene.fact("label", {"track": 0, "id": "a"})
+        scene.hear(0)
+        scene.hear(1)  # hers as well, as will be known
+        await asyncio.sleep(0.15)
+        assert scene.audio == ["a"]
+        scene.fact("label", {"track": 1, "id": "a"})
+        assert scene.audio == ["a", "a"]
         await scene.meeting.leave()
 
     play(test())
@@ -325,6 +438,8 @@ def test_chat_is_done_or_says_why_not(tmp_path: Path) -> None:
             await scene.meeting.chat("broken")
         with pytest.raises(MeetingError, match="no way"):
             await scene.meeting.chat("none")
+        await scene.meeting.chat("same")  # nothing to do is no failure
+        assert scene.farm.done == [Click("send"), Click("broken")]
         await scene.meeting.leave()
 
     play(test())
@@ -363,5 +478,63 @@ def test_delays_of_the_network_come_from_the_page(tmp_path: Path) -> None:
         scene.fact("stats", {"rtt_ms": "odd", "tracks": 3})
         assert scene.meeting.network_ms("a") == (None, None)
         await scene.meeting.leave()
+
+    play(test())
+
+
+STATE: dict[str, Any] = {"cookies": [{"name": "session", "value": "ann"}], "origins": []}
+WALL: list[list[Step]] = [[Finish(Outcome("login_required", "asks to sign in"))]]
+
+
+def store(folder: Path) -> Profiles:
+    profiles = Profiles(folder / "profiles", SecretStr("a key of some length"))
+    profiles.save("work", STATE)
+    return profiles
+
+
+def test_a_guest_who_must_sign_in_comes_again_signed_in_and_gives_the_account_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        profiles = store(tmp_path)
+        wanted = SignIn("work", when="if_required")
+        scene = Scene(tmp_path, WALL.copy(), INSIDE.copy(), login=Login(wanted, "acme", lambda: profiles))
+        await scene.meeting.join()
+        await scene.until(lambda: "Admitted" in scene.kinds())
+        assert [tab.state for tab in scene.farm.tabs] == [None, STATE]
+        assert scene.driver.signed_in == [False, True]
+        assert profiles.leased("work")
+        await scene.meeting.leave()
+        assert not profiles.leased("work")
+        assert profiles.load("work").state == STATE, "a page without cookies spoils nothing"
+
+    play(test())
+
+
+@pytest.mark.parametrize("group", ["work", "home"])
+def test_no_account_is_a_typed_end_before_any_browser(tmp_path: Path, group: str) -> None:
+    async def test() -> None:
+        profiles = store(tmp_path)
+        scene = Scene(tmp_path, [], [], [], login=Login(SignIn(group), "acme", lambda: profiles))
+        with profiles.lease("work"):
+            await scene.meeting.join()
+            await scene.until(lambda: "Ended" in scene.kinds())
+        (end,) = scene.events
+        assert isinstance(end, told.Ended)
+        assert (end.reason, end.cause) == ("lost", {"work": "login_busy", "home": "login_required"}[group])
+        assert group in end.message
+        assert scene.farm.tabs == []
+        await scene.meeting.leave()
+
+    play(test())
+
+
+def test_a_page_that_cannot_be_opened_gives_the_account_back(tmp_path: Path) -> None:
+    async def test() -> None:
+        profiles = store(tmp_path)
+        scene = Scene(tmp_path, [], login=Login(SignIn("work"), "acme", lambda: profiles))
+        scene.farm.broken = True
+        with pytest.raises(MeetingError):
+            await scene.meeting.join()
+        assert scene.farm.tabs[0].state == STATE
+        assert not profiles.leased("work")
 
     play(test())

@@ -20,6 +20,7 @@ from rejoinder.browser.joinflow import (
     Nudge,
     PageSnapshot,
     Phase,
+    PlainFlow,
     Reload,
     Stall,
     Step,
@@ -50,7 +51,7 @@ _NAME_MAX = 60
 """Letters Meet's name field keeps."""
 
 
-class MeetFlow:
+class MeetFlow(PlainFlow):
     """See :class:`~rejoinder.browser.joinflow.JoinFlow`."""
 
     def __init__(self, config: JoinConfig, selectors: Selectors) -> None:

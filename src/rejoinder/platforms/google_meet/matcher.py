@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 MAX_STEP_S = 0.5
 """The longest stretch one observation may stand for; both sides are told at least twice a second."""
 ENOUGH_S = 0.4
-"""Of a number and a tile together before they may be taken for one."""
+"""Of a number and a tile together, while nobody else unknown is heard or glows, before they may be taken for one."""
+AMONG_OTHERS_S = 3.0
+"""So, while others are: a tile follows its voice by some 0.3 s, so that at first it goes best with the number of who
+began that much later. After so long that lag weighs less than the margin."""
+CLEAR_S = 1.0
+"""So alone that it tells more than how alike they were among others: longer than a tile glows on after its voice."""
+RIVAL = 1 / 3
+"""Of that, at most, one of the two with somebody else."""
 ALIKE = 0.5
 """Time together over time of either: the tile glows a little later and longer than the voice."""
 MARGIN = 0.15
@@ -15,6 +22,11 @@ MARGIN = 0.15
 WRONG_S = 1.5
 """Of one number and one tile alone that do not belong together before what was learned of them is forgotten. A tile
 glows on for up to about half a second after its voice; people who come back get a new number."""
+APART_S = 1.0
+"""Of a number without its guessed tile, or the tile without the number, in one go, before the guess is given up: longer
+than a tile takes to follow its voice."""
+EARLY_S = 0.05
+"""A tile that glowed so much earlier than a number was heard glows for somebody else's last words."""
 LASTING_S = 60.0
 MAX_NUMBERS = 512
 
@@ -33,6 +45,7 @@ class Matcher:
         self._heard: dict[int, float] = {}
         self._glowed: dict[str, float] = {}
         self._both: dict[tuple[int, str], float] = {}
+        self._alone: dict[tuple[int, str], float] = {}
         self._owner: dict[int, str] = {}
         self._wrong: dict[int, float] = {}
 
@@ -51,6 +64,10 @@ class Matcher:
         evidence = min(1.0, self._both.get((source, who), 0.0) / 3.0)
         return who, round(0.6 + 0.3 * self._alike(source, who) * evidence, 2)
 
+    def heard(self, source: int) -> float:
+        """Seconds a number has been heard, the older ones counted less."""
+        return self._heard.get(source, 0.0)
+
     def owners(self) -> frozenset[str]:
         """People whose number is known."""
         return frozenset(self._owner.values())
@@ -60,14 +77,13 @@ class Matcher:
         self._glowed.pop(who, None)
         for source in [source for source, owner in self._owner.items() if owner == who]:
             self._forget(source)
-        for pair in [pair for pair in self._both if pair[1] == who]:
-            del self._both[pair]
+        self._drop([pair for pair in self._both if pair[1] == who])
 
     def _learn(self, dt: float) -> None:
         if not self._sources and not self._voices:
             return
         fade = 0.5 ** (dt / LASTING_S)
-        for table in (self._heard, self._glowed, self._both):
+        for table in (self._heard, self._glowed, self._both, self._alone):
             for key in table:
                 table[key] *= fade  # type: ignore[index]
         for source in self._sources:
@@ -78,6 +94,11 @@ class Matcher:
         for source in self._sources:
             for who in self._voices:
                 self._both[source, who] = self._both.get((source, who), 0.0) + dt
+        new = [source for source in self._sources if source not in self._owner]
+        lit = self._voices - self.owners()
+        if len(new) == 1 and len(lit) == 1:
+            pair = (new[0], next(iter(lit)))
+            self._alone[pair] = self._alone.get(pair, 0.0) + dt
         self._doubt(dt)
         self._decide()
 
@@ -99,23 +120,34 @@ class Matcher:
         self._owner.pop(source, None)
         self._wrong.pop(source, None)
         self._heard.pop(source, None)
-        for pair in [pair for pair in self._both if pair[0] == source]:
+        self._drop([pair for pair in self._both if pair[0] == source])
+
+    def _drop(self, pairs: list[tuple[int, str]]) -> None:
+        for pair in pairs:
             del self._both[pair]
+            self._alone.pop(pair, None)
 
     def _decide(self) -> None:
-        taken = self.owners()
         for source in self._sources:
             if source in self._owner:
                 continue
+            taken = self.owners()
             ranked = sorted(((self._alike(source, who), who) for who in self._glowed if who not in taken), reverse=True)
-            if not ranked:
-                continue
-            best, who = ranked[0]
-            second = ranked[1][0] if len(ranked) > 1 else 0.0
-            enough = self._both.get((source, who), 0.0) >= ENOUGH_S
-            if enough and best >= ALIKE and best - second >= MARGIN and self._is_best(source, who, best):
-                self._owner[source] = who
-                taken = self.owners()
+            clear = [who for alike, who in ranked if alike >= ALIKE and self._is_clear(source, who)]
+            if clear or (ranked and self._is_likely(source, ranked)):
+                self._owner[source] = clear[0] if clear else ranked[0][1]
+
+    def _is_likely(self, source: int, ranked: list[tuple[float, str]]) -> bool:
+        best, who = ranked[0]
+        second = ranked[1][0] if len(ranked) > 1 else 0.0
+        alone, both = self._alone.get((source, who), 0.0), self._both.get((source, who), 0.0)
+        enough = alone >= ENOUGH_S or both >= AMONG_OTHERS_S
+        return enough and best >= ALIKE and best - second >= MARGIN and self._is_best(source, who, best)
+
+    def _is_clear(self, source: int, who: str) -> bool:
+        alone = self._alone.get((source, who), 0.0)
+        rivals = [time for pair, time in self._alone.items() if (pair[0] == source) != (pair[1] == who)]
+        return alone >= CLEAR_S and max(rivals, default=0.0) <= RIVAL * alone
 
     def _is_best(self, source: int, who: str, alike: float) -> bool:
         return all(
@@ -128,3 +160,55 @@ class Matcher:
         both = self._both.get((source, who), 0.0)
         either = self._heard.get(source, 0.0) + self._glowed.get(who, 0.0) - both
         return both / either if either > 0.0 else 0.0
+
+
+class Guesses:
+    """Whose number it is at first sight: the only number nobody is known for, and the only such tile, begin together.
+
+    A machine over time like :class:`Matcher`, quicker and less sure. One to one.
+    """
+
+    def __init__(self) -> None:
+        self._at: float | None = None
+        self._owner: dict[int, str] = {}
+        self._apart: dict[int, float] = {}
+        self._sources: frozenset[int] = frozenset()
+        self._voices: frozenset[str] = frozenset()
+
+    def observe(self, now: float, sources: Mapping[int, float], voices: Mapping[str, float], known: Matcher) -> None:
+        """From ``now`` on these numbers are heard and these people's tiles glow, each since when."""
+        if self._at is not None and now > self._at:
+            self._doubt(min(now - self._at, MAX_STEP_S))
+        self._at = now if self._at is None else max(now, self._at)
+        self._sources, self._voices = frozenset(sources), frozenset(voices)
+        owners = known.owners()
+        for source, who in list(self._owner.items()):
+            if known.owner(source) is not None or who in owners:
+                self._forget(source)
+        taken = owners.union(self._owner.values())
+        free = [source for source in sources if source not in self._owner and known.owner(source) is None]
+        lit = [who for who in voices if who not in taken]
+        if len(free) == 1 and len(lit) == 1 and voices[lit[0]] >= sources[free[0]] - EARLY_S:
+            self._owner[free[0]] = lit[0]
+
+    def owner(self, source: int) -> str | None:
+        """Whose number it seems to be."""
+        return self._owner.get(source)
+
+    def forget_person(self, who: str) -> None:
+        """They left."""
+        for source in [source for source, owner in self._owner.items() if owner == who]:
+            self._forget(source)
+
+    def _doubt(self, dt: float) -> None:
+        for source, who in list(self._owner.items()):
+            if (source in self._sources) == (who in self._voices):
+                self._apart.pop(source, None)
+                continue
+            self._apart[source] = self._apart.get(source, 0.0) + dt
+            if self._apart[source] >= APART_S:
+                self._forget(source)
+
+    def _forget(self, source: int) -> None:
+        self._owner.pop(source, None)
+        self._apart.pop(source, None)

@@ -126,10 +126,10 @@ def leave(snapshot: PageSnapshot) -> list[Action]:
     return [Nudge(), Click("leave", optional=True), Wait(0.3), Click("just_leave", optional=True)]
 
 
-def chat(snapshot: PageSnapshot, text: str) -> list[Action]:
-    """Write to everyone, in messages as long as Meet takes. [] when guests cannot write here."""
+def chat(snapshot: PageSnapshot, text: str) -> list[Action] | None:
+    """Write to everyone, in messages as long as Meet takes. None when guests cannot write here."""
     if "chat_input" not in snapshot.visible and "chat_open" not in snapshot.present:
-        return []
+        return None
     steps: list[Action] = []
     if "chat_input" not in snapshot.visible:
         steps += [Nudge(), Click("chat_open")]
@@ -149,13 +149,20 @@ def messages(text: str, limit: int = CHAT_LIMIT) -> list[str]:
     return [*parts, rest] if rest else parts
 
 
-def mute(snapshot: PageSnapshot, muted: bool) -> list[Action]:
-    """Turn the microphone off or on; [] when it is so already, or cannot be told."""
-    button = "mic_is_on" if muted else "mic_is_off"
-    return [Nudge(), Click(button)] if button in snapshot.present else []
+def mute(snapshot: PageSnapshot, muted: bool) -> list[Action] | None:
+    """Turn the microphone off or on."""
+    return _switched(snapshot, *(("mic_is_on", "mic_is_off") if muted else ("mic_is_off", "mic_is_on")))
 
 
-def captions(snapshot: PageSnapshot, on: bool) -> list[Action]:
-    """Turn Meet's captions on or off, for the bot only; [] when they are so already, or there are none."""
-    button = "captions_are_off" if on else "captions_are_on"
-    return [Nudge(), Click(button)] if button in snapshot.present else []
+def captions(snapshot: PageSnapshot, on: bool) -> list[Action] | None:
+    """Turn Meet's captions on or off, for the bot only."""
+    return _switched(
+        snapshot, *(("captions_are_off", "captions_are_on") if on else ("captions_are_on", "captions_are_off"))
+    )
+
+
+def _switched(snapshot: PageSnapshot, wrong: str, right: str) -> list[Action] | None:
+    """Click what is there when it is not as wanted; None: neither is there."""
+    if wrong in snapshot.present:
+        return [Nudge(), Click(wrong)]
+    return [] if right in snapshot.present else None

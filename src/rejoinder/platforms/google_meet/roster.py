@@ -17,7 +17,7 @@ from rejoinder.browser.joinflow import plain
 from rejoinder.core.events import LabelSource, MeetingEvent, ParticipantLeft, SpeakerLabelled
 from rejoinder.core.participant import Participant
 from rejoinder.platforms.driver import Fact
-from rejoinder.platforms.google_meet.matcher import Matcher
+from rejoinder.platforms.google_meet.matcher import Guesses, Matcher
 from rejoinder.platforms.roster import CSRC_LASTS_S, MAX_PEOPLE, Roster
 
 LEAVES_AFTER_S = 3.0
@@ -26,6 +26,11 @@ HOLDS_S = 2.0
 """A track keeps its last speaker so long: packets stop between words."""
 VOICE_LEVEL = 0.05
 """Level above which a number counts as speaking (the field's figure); a label takes the loudest whatever its level."""
+NUMBER_S = 0.12
+"""How long sound waits for its number: the page looks every 40 ms, and a late packet takes as long again."""
+LEARN_S = 1.2
+"""How long the first sound of a number waits for the name: a tile glows some 0.3 s after its voice, and nobody else's
+may meanwhile. Who talks at once with somebody just as new is then heard without a name, rather than not at all."""
 VOICES_LAST_S = 1.2
 """The page tells of voices twice a second while there are any."""
 ALONE_CONFIDENCE = 0.9
@@ -51,6 +56,10 @@ class _Track:
     mixed: bool = False
     csrc: int | None = None
     active: frozenset[int] = frozenset()
+    present: bool = False
+    """Whether the number is heard now."""
+    since: float = float("-inf")
+    """Since when it is, or is not."""
     heard_at: float = float("-inf")
     label: _Label | None = None
     sure_at: float = float("-inf")
@@ -68,6 +77,7 @@ class MeetRoster(Roster):
         self._you = {plain(word) for word in you}
         self._on: dict[int, _Track] = {}
         self._matcher = Matcher()
+        self._guesses = Guesses()
         self._voices: dict[str, float] = {}
         self._voices_at = float("-inf")
         self._missing: dict[str, float] = {}
@@ -85,6 +95,7 @@ class MeetRoster(Roster):
             del self._missing[who]
             self._voices.pop(who, None)
             self._matcher.forget_person(who)
+            self._guesses.forget_person(who)
             if (gone := self._people.pop(who, None)) is not None:
                 events.append(ParticipantLeft(gone))
         return [*events, *self._relabel(now)] if events else events
@@ -94,16 +105,18 @@ class MeetRoster(Roster):
         if known is None:
             return None
         if known.label is None or (at - known.sure_at > HOLDS_S and len(self._people) > 1):
-            return self._silent_elsewhere(known, at)
+            return None
         return self._people.get(known.label.who)
 
-    def _silent_elsewhere(self, track: _Track, at: float) -> Participant | None:
-        """Audio comes up to a tenth of a second before its number is read: the only one it can be."""
-        if track.mixed or not self._numbered or len(self._people) > ELIMINATION_MAX:
-            return None
-        busy = {one.label.who for one in self._on.values() if one.label is not None and at - one.sure_at < CSRC_LASTS_S}
-        free = [person for who, person in self._people.items() if who not in busy]
-        return free[0] if len(free) == 1 else None
+    def patience(self, track: int, at: float) -> float:
+        known = self._on.get(track)
+        if len(self._people) <= 1 or (known is not None and known.mixed):
+            return 0.0
+        if known is None or (not known.present and at > known.since):
+            return NUMBER_S
+        if known.csrc is None or known.label is not None or self._matcher.heard(known.csrc) >= LEARN_S:
+            return 0.0
+        return LEARN_S
 
     def on_fact(self, fact: Fact, now: float) -> list[MeetingEvent]:
         if fact.epoch < self._load:
@@ -112,7 +125,7 @@ class MeetRoster(Roster):
             self._load = fact.epoch
             self._on.clear()
             self._voices.clear()
-            self._matcher = Matcher()
+            self._matcher, self._guesses = Matcher(), Guesses()
             self._numbered = False
         match fact.kind:
             case "people":
@@ -205,9 +218,14 @@ class MeetRoster(Roster):
         heard = [(row[0], _level(row[1])) for row in rows[:16] if isinstance(row, list) and len(row) == 2]
         known = [(csrc, level) for csrc, level in heard if isinstance(csrc, int)]
         track.active = frozenset(csrc for csrc, level in known if level is None or level > VOICE_LEVEL)
+        before = track.csrc if track.present else None
         if known:
             track.csrc = max(known, key=lambda row: 0.0 if row[1] is None else row[1])[0]
             track.heard_at = at
+        track.present = bool(known)
+        if before != (track.csrc if track.present else None):
+            track.since = at
+        if known:
             self._numbered = True
             self._moved_from(track)
         self._observe(at)
@@ -218,6 +236,7 @@ class MeetRoster(Roster):
             if other is not here and other.csrc == here.csrc:
                 other.csrc = other.label = other.told = None
                 other.active = frozenset()
+                other.present, other.since = False, here.heard_at
 
     def _track(self, data: Mapping[str, Any]) -> None:
         number = _number(data.get("track"))
@@ -229,11 +248,18 @@ class MeetRoster(Roster):
             self._on.setdefault(number, _Track()).mixed = data.get("mixed") is True
 
     def _observe(self, at: float) -> None:
-        self._matcher.observe(at, self._heard(at), self._glowing(at).keys())
+        glowing = self._glowing(at)
+        self._matcher.observe(at, self._heard(at).keys(), glowing.keys())
+        self._guesses.observe(at, self._heard(at), glowing, self._matcher)
 
-    def _heard(self, at: float) -> frozenset[int]:
-        fresh = [track.active for track in self._on.values() if at - track.heard_at <= CSRC_LASTS_S]
-        return frozenset().union(*fresh)
+    def _heard(self, at: float) -> dict[int, float]:
+        """Numbers that speak, and since when each is on its track."""
+        return {
+            csrc: track.since
+            for track in self._on.values()
+            if at - track.heard_at <= CSRC_LASTS_S
+            for csrc in track.active
+        }
 
     def _glowing(self, at: float) -> dict[str, float]:
         return self._voices if at - self._voices_at <= VOICES_LAST_S else {}
@@ -241,14 +267,15 @@ class MeetRoster(Roster):
     def _relabel(self, at: float) -> list[MeetingEvent]:
         events: list[MeetingEvent] = []
         for number, track in self._on.items():
-            if track.csrc is not None and not track.mixed:
-                label = self._by_number(track, at)
+            numbered = track.csrc is not None and not track.mixed
+            if numbered:
+                label = self._by_number(track)
             else:
                 # Where speakers have numbers, a track without one is silent.
                 label = self._by_glow(track, at) if track.mixed or not self._numbered else None
             if label is not None:
                 # A number is a reason while it is heard; a glow while it glows.
-                track.sure_at = track.heard_at if label.source == "csrc" else at
+                track.sure_at = track.heard_at if numbered else at
                 track.label = label
             elif not track.mixed and self._numbered:
                 track.label = None
@@ -262,8 +289,9 @@ class MeetRoster(Roster):
             events.append(SpeakerLabelled(number, person, label.source, label.confidence))
         return events
 
-    def _by_number(self, track: _Track, at: float) -> _Label | None:
-        assert track.csrc is not None
+    def _by_number(self, track: _Track) -> _Label | None:
+        if track.csrc is None:
+            return None
         known = self._matcher.owner(track.csrc)
         if known is not None and known[0] in self._people:
             return _Label(known[0], "csrc", known[1])
@@ -272,10 +300,8 @@ class MeetRoster(Roster):
         left_over = self._people.keys() - self._matcher.owners()
         if len(left_over) == 1 and len(self._people) <= ELIMINATION_MAX:
             return _Label(next(iter(left_over)), "csrc", ELIMINATED_CONFIDENCE)
-        glowing = [who for who in self._glowing(at) if who not in self._matcher.owners()]
-        if len(glowing) == 1 and len(self._heard(at)) == 1:
-            return _Label(glowing[0], "dom", GLOW_CONFIDENCE)
-        return None
+        guess = self._guesses.owner(track.csrc)
+        return None if guess is None or guess not in self._people else _Label(guess, "dom", GLOW_CONFIDENCE)
 
     def _by_glow(self, track: _Track, at: float) -> _Label | None:
         source: LabelSource = "mixed" if track.mixed else "dom"

@@ -129,13 +129,15 @@ class Inside:
         if now - self._begun < 2.0 or now - last < CAPTIONS_AGAIN_S or "more" not in snapshot.enabled:
             return []
         self._captions = (tries + 1, now)
-        return [*captions_menu(snapshot, on=True)]
+        return [*(captions_menu(snapshot, on=True) or ())]
 
 
-def captions_menu(snapshot: PageSnapshot, *, on: bool) -> list[Action]:
-    """The way through the menus; [] when they are (not) shown already."""
-    if on == ("captions_pane" in snapshot.present) or "more" not in snapshot.enabled:
+def captions_menu(snapshot: PageSnapshot, *, on: bool) -> list[Action] | None:
+    """The way through the menus; [] when they are (not) shown already, None when the menu is not there."""
+    if on == ("captions_pane" in snapshot.present):
         return []
+    if "more" not in snapshot.enabled:
+        return None
     wanted = "captions_on" if on else "captions_off"
     return [
         Click("more"),

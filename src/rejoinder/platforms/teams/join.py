@@ -14,12 +14,11 @@ from rejoinder.browser.joinflow import (
     Action,
     Admitted,
     Click,
-    Finish,
     Held,
     InLobby,
     Note,
     PageSnapshot,
-    Phase,
+    PlainFlow,
     Press,
     Reload,
     Stall,
@@ -27,7 +26,7 @@ from rejoinder.browser.joinflow import (
     Type,
 )
 from rejoinder.browser.selectors import Selectors
-from rejoinder.core.outcome import Outcome, Reason
+from rejoinder.core.outcome import Reason
 from rejoinder.platforms.driver import JoinConfig
 from rejoinder.platforms.teams.inside import Inside, switched_on
 
@@ -72,14 +71,14 @@ class _Tries:
     backs: int = 0
 
 
-class TeamsJoin:
+class TeamsJoin(PlainFlow):
     """The flow of one attempt (:class:`rejoinder.browser.joinflow.JoinFlow`)."""
 
     def __init__(self, config: JoinConfig, selectors: Selectors) -> None:
+        super().__init__()
         self._config = config
         self._selectors = selectors
         self._text = selectors.text
-        self._phase: Phase = "prejoin"
         self._since: float | None = None
         self._stall = Stall()
         self._inside = Inside(config, selectors)
@@ -93,10 +92,6 @@ class TeamsJoin:
         self._clicked: dict[str, float] = {}
         self._tries = _Tries()
         self._early = False
-
-    @property
-    def phase(self) -> Phase:
-        return self._phase
 
     def deadline(self) -> float | None:
         if self._since is None:
@@ -139,10 +134,6 @@ class TeamsJoin:
         return self._outside(snapshot, now)
 
     # -- over -----------------------------------------------------------------------------------------------------
-
-    def _over(self, reason: Reason, message: str) -> list[Step]:
-        self._phase = "over"
-        return [Finish(Outcome(reason, message))]
 
     def _terminal(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         host = _host(snapshot.url)

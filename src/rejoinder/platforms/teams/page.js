@@ -31,7 +31,9 @@ function tell(kind, data, always) {
   core.report(kind, data);
 }
 
-// -- tiles --
+// -- tiles: looked at now and then, and as soon as one lights up --
+const lights = new MutationObserver(() => tiles());
+const watched = new WeakSet();
 function tiles() {
   const rows = [];
   for (const tile of all(document, "tile").slice(0, MAX_TILES)) {
@@ -39,6 +41,10 @@ function tiles() {
     if (!name) continue;
     if (tile.getAttribute("data-stream-type") === "ScreenSharing") continue;
     const outline = first(tile, "outline");
+    if (outline && !watched.has(outline)) {
+      watched.add(outline);
+      lights.observe(outline, { attributes: true, attributeFilter: ["class", "style"] });
+    }
     rows.push([tile.getAttribute("data-acc-id") || "", name, Boolean(outline && shown(outline)), false]);
   }
   const badge = textOf(first(document, "roster_badge")).match(/\d+/);

@@ -95,12 +95,12 @@ class TeamsDriver:
     def roster(self, config: JoinConfig) -> RosterMachine:
         return TeamsRoster(config.bot_name)
 
-    def _mute(self, snapshot: PageSnapshot, muted: bool) -> list[Action]:
+    def _mute(self, snapshot: PageSnapshot, muted: bool) -> list[Action] | None:
         speaking = switched_on(snapshot, self.selectors, "mic", "mic")
         # Not knowing the state, switching could do the opposite of what was asked.
-        if speaking is None or speaking != muted:
-            return []
-        return [Click("mic")]
+        if speaking is None:
+            return None
+        return [Click("mic")] if speaking == muted else []
 
 
 _LIGHT = {"anon": "true", "lightExperience": "true"}
@@ -115,18 +115,18 @@ def _leave(snapshot: PageSnapshot) -> list[Action]:
     return [Click("hangup", optional=True), Wait(0.3), Click("confirm_leave", optional=True)]
 
 
-def _chat(snapshot: PageSnapshot, text: str) -> list[Action]:
+def _chat(snapshot: PageSnapshot, text: str) -> list[Action] | None:
     text = text.strip()
     if not text:
         return []
     opens: list[Action] = []
     if "chat_input" not in snapshot.visible:
         if "chat_button" not in snapshot.visible:
-            return []
+            return None
         opens = [Click("chat_button")]
     parts = [text[at : at + MAX_MESSAGE] for at in range(0, len(text), MAX_MESSAGE)]
     return opens + [step for part in parts for step in (Type("chat_input", part), Press("Enter"))]
 
 
-def _captions(snapshot: PageSnapshot, on: bool) -> list[Action]:
+def _captions(snapshot: PageSnapshot, on: bool) -> list[Action] | None:
     return captions_menu(snapshot, on=on)

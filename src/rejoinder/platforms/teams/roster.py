@@ -24,8 +24,6 @@ LEFT_S = 2.0
 LEFT_UNKNOWN_S = 60.0
 """The same while there is no badge: missing is unknown, but not for ever."""
 MAX_ROWS = 100
-DISCARDED = Participant("teams:unheard", "Teams: a track that is not heard")
-"""Whose the tracks are that are not to be heard. Never joins, and audio of who is not there is dropped."""
 _SUFFIX = re.compile(
     r"\s*\((?:guest|unverified|external|you|organi[sz]er|gast|nicht überprüft|extern|sie)\)\s*$", re.IGNORECASE
 )
@@ -75,18 +73,16 @@ class TeamsRoster(Roster):
         return super().on_fact(fact, now)
 
     def hears(self, track: int, at: float) -> bool:
-        """Whether a track is to be heard at all: Teams sends the main mix twice."""
-        return self._choice.hears(track, at)
+        """Teams sends the main mix twice; and the hiss of a mix nobody is in is nobody's."""
+        return self._choice.hears(track, at) and (bool(self._people) or self._choice.sounds(track))
 
     def label(self, track: int, at: float) -> Participant | None:
-        if not self._choice.hears(track, at):
-            return DISCARDED
         voice = self._speakers.at(at)
         person = None if voice is None else self._people.get(voice.id)
         if person is None and not self._choice.sounds(track):
             # The hiss of a mix in which nobody has spoken yet is no unknown speaker; nor is it dropped, because the
             # measured level comes later than the first word. Whoever came first keeps it, as others do afterwards.
-            return next(iter(self._people.values()), DISCARDED)
+            return next(iter(self._people.values()), None)
         return person
 
     def deadline(self) -> float | None:

@@ -10,6 +10,8 @@ from rejoinder.platforms.zoom.screens import after_meeting, outcome, toolbar_the
 
 GRACE_S = 20.0
 """How long the toolbar may be away before anything is made of it (audio set-up and breakout rooms redraw the page)."""
+COVERED_S = 10.0
+"""How long a dialog may stand after the service said that it is over: time enough to be moved to a breakout room."""
 DEVICES_S = 30.0
 """Zoom resets microphone and camera on the way in; afterwards a bot that was muted stays muted."""
 PANEL_PAUSE_S = 15.0
@@ -27,6 +29,8 @@ class Inside:
         self._gone = Held(looks=3)
         self._gone_long = Held(looks=3, seconds=GRACE_S)
         self._elsewhere = Held(looks=3, seconds=GRACE_S)
+        self._ended = False
+        self._covered = Held(looks=3, seconds=COVERED_S)
         self._noted = False
         self._aside_at: float | None = None
         self._last: dict[str, float] = {}
@@ -44,6 +48,10 @@ class Inside:
             return []
         return [Finish(Outcome("lobby_timeout", "The bot was put back into the waiting room and not let in again"))]
 
+    def signalled(self, *, ended: bool) -> None:
+        """Whether Zoom's service says that the stay is over."""
+        self._ended = ended
+
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         if over := self.tick(now):
             return over
@@ -56,14 +64,16 @@ class Inside:
         return self._dialogs(snapshot, now) or self._devices(snapshot, now) or self._panels(snapshot, now)
 
     def _over(self, snapshot: PageSnapshot, now: float) -> list[Step]:
-        """The platform's own words, in a dialog or with the toolbar gone; or Zoom's page after a meeting, or its form
-        again. Never the missing toolbar alone, and no toast."""
+        """The platform's own words, in a dialog or with the toolbar gone; or the service's message, and a page that
+        agrees; or Zoom's page after a meeting, or its form again. Never the missing toolbar alone, and no toast."""
         gone = not toolbar_there(snapshot)
         screen, by_dialog = verdict_inside(snapshot, self._texts)
         said = self._said.see(screen is not None and by_dialog, now)
-        silent = self._gone.see(screen is not None and gone, now)
+        silent = self._gone.see((screen is not None or self._ended) and gone, now)
         if screen is not None and (said or silent):
             return [Finish(outcome(screen))]
+        if self._covered.see(self._ended and bool(snapshot.dialogs), now) or silent:
+            return [Finish(outcome("ended"))]
         # Neither the address nor the form is looked at before the grace is over: setting up audio goes to /wc/.../join.
         form = "name_field" in snapshot.visible
         if self._elsewhere.see(gone and (form or after_meeting(snapshot)), now):

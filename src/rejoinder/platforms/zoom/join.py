@@ -5,15 +5,15 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 from rejoinder.browser.joinflow import (
-    Action,
     Admitted,
     Click,
+    Fact,
     Finish,
     Held,
     InLobby,
     Note,
     PageSnapshot,
-    Phase,
+    PlainFlow,
     Press,
     Reload,
     Stall,
@@ -26,6 +26,7 @@ from rejoinder.core.outcome import Outcome
 from rejoinder.platforms.driver import JoinConfig
 from rejoinder.platforms.zoom.inside import Inside
 from rejoinder.platforms.zoom.screens import OUTCOMES, PASSCODE_MESSAGE, Screen, outcome, screen_of, toolbar_there
+from rejoinder.platforms.zoom.signals import Signals
 
 HOST_LATE_S = 600.0
 """How long the page may say that the host has not started the meeting."""
@@ -33,6 +34,8 @@ SPINNER_S = 90.0
 """How long "Joining Meeting..." may turn before the page is loaded again (field figure)."""
 CAPTCHA_S = 20.0
 """A captcha that is only being judged in the background goes away by itself."""
+ENDED_S = 2.0
+"""How long the page may take to say in words why the service ended the wait."""
 AFTER_LOBBY_S = 90.0
 """From the waiting room's end to the meeting."""
 RELOADS = 2
@@ -45,13 +48,14 @@ PLAIN_PASSCODE = 10
 """A passcode has at most 10 characters; what is longer in a link is Zoom's encrypted form of it."""
 
 
-class ZoomFlow:
+class ZoomFlow(PlainFlow):
     """One attempt to join, and the stay."""
 
     def __init__(self, config: JoinConfig, selectors: Selectors) -> None:
+        super().__init__()
         self._config = config
         self._texts = selectors
-        self._phase: Phase = "prejoin"
+        self._signals = Signals()
         self._started: float | None = None
         self._screen: Screen = "unknown"
         self._looks = 0
@@ -68,10 +72,6 @@ class ZoomFlow:
         self._typed = 0
         self._inside: Inside | None = None
 
-    @property
-    def phase(self) -> Phase:
-        return self._phase
-
     def on_snapshot(self, snapshot: PageSnapshot, now: float) -> list[Step]:
         if self._phase == "over":
             return []
@@ -84,15 +84,23 @@ class ZoomFlow:
         if not snapshot.responding:
             return []
         screen = screen_of(snapshot, self._texts)
+        held = self._signals.waits(snapshot)
+        if held and screen in ("inside", "joining", "unknown"):
+            screen = "waiting"
         self._looks = self._looks + 1 if screen == self._screen else 1
         if screen != self._screen:
             self._screen, self._since = screen, now
         # A notice over the meeting is answered inside as well; it must not keep the bot from being there.
-        covered = screen in ("media", "notice") and toolbar_there(snapshot) and "name_field" not in snapshot.visible
+        covered = screen in ("media", "notice") and toolbar_there(snapshot) and not held
+        covered = covered and "name_field" not in snapshot.visible
         inside = self._admission.see(screen == "inside" or covered, now)
         return self._closing(self._step(snapshot, screen, inside, now))
 
-    def on_failed(self, action: Action, message: str, now: float) -> list[Step]:
+    def on_fact(self, fact: Fact, now: float) -> list[Step]:
+        held = self._signals.on_fact(fact)
+        if self._inside is None or self._phase == "over":
+            return self._lobby(now) if held and self._phase == "prejoin" else []
+        self._inside.signalled(ended=self._signals.ended)
         return []
 
     def deadline(self) -> float | None:
@@ -155,9 +163,12 @@ class ZoomFlow:
             done = self._looks >= 2 and now - self._since >= patience
             return [Finish(outcome(screen))] if done else []
         if screen in ("waiting", "waiting_host"):
-            return self._lobby()
+            return self._lobby(self._since)
         if self._waits:
             self._waits, self._out_of_lobby = False, now
+        if self._signals.ended and self._phase == "lobby" and screen in ("inside", "joining", "unknown"):
+            # In words nobody here knows, or in none.
+            return [Finish(outcome("denied"))] if self._looks >= 2 and now - self._since >= ENDED_S else []
         if inside:
             self._phase = "inside"
             self._inside = Inside(self._config, self._texts, now)
@@ -170,12 +181,12 @@ class ZoomFlow:
             return self._again(screen)
         return self._answer(snapshot, screen, now)
 
-    def _lobby(self) -> list[Step]:
+    def _lobby(self, since: float) -> list[Step]:
         self._waits, self._out_of_lobby = True, None
         if self._phase == "lobby":
             return []
         self._phase = "lobby"
-        self._lobby_at = self._since
+        self._lobby_at = since
         return [InLobby()]
 
     def _again(self, screen: Screen) -> list[Step]:

@@ -7,11 +7,13 @@ const reported = { people: "", peopleAt: 0, speaker: "", speakerAt: 0, caption: 
 const chatSeen = new Set();
 
 // -- Zoom's signalling: JSON frames {evt, body}. 7937: people added, changed, removed (dn2: name in base64). 4098: our own
-// id. 12033: who speaks. Frames that are not as expected are left alone; the page's DOM is the fallback.
+// id, once the service took us in. 12033: who speaks. 7942: into the waiting room or out of it. 7939: it is over. Frames that are not as expected are left alone; the page's DOM is the fallback.
 const readName = (row) => {
   if (typeof row.dn2 !== "string") return typeof row.dn === "string" ? row.dn : undefined;
   try {
-    return new TextDecoder().decode(Uint8Array.from(atob(row.dn2), (letter) => letter.charCodeAt(0)));
+    // The alphabet of URLs, without padding.
+    const plain = atob(row.dn2.replace(/-/g, "+").replace(/_/g, "/").replace(/=+$/, ""));
+    return new TextDecoder().decode(Uint8Array.from(plain, (letter) => letter.charCodeAt(0)));
   } catch (error) {
     return undefined;
   }
@@ -37,13 +39,18 @@ const roster = (body) => {
 };
 const signalled = (text) => {
   if (typeof text !== "string" || text.length > MAX_FRAME || !text.startsWith("{")) return;
-  if (!/"evt"\s*:\s*(7937|4098|12033)\b/.test(text.slice(0, 200))) return;
+  if (!/"evt"\s*:\s*(7937|4098|12033|7942|7939)\b/.test(text.slice(0, 200))) return;
   const { evt, body } = JSON.parse(text);
   if (!body || typeof body !== "object") return;
   if (evt === 7937) roster(body);
   else if (evt === 4098 && Number.isInteger(body.userID)) {
     mine = String(body.userID);
+    rejoinder.report("zoom_state", { state: "joined" });
     rejoinder.report("zoom_roster", { rows: [{ id: mine, me: true, name: readName(body) }] });
+  } else if (evt === 7942 && typeof body.bHold === "boolean") {
+    rejoinder.report("zoom_state", { state: body.bHold ? "held" : "let_in" });
+  } else if (evt === 7939) {
+    rejoinder.report("zoom_state", { state: "ended", reason: Number.isInteger(body.reason) ? body.reason : null });
   } else if (evt === 12033) {
     const id = [body.asn1, body.id, body.userId].find(Number.isInteger);
     rejoinder.report("zoom_speaker", { by: "signal", id: id ? String(id) : null });

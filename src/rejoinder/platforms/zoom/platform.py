@@ -106,25 +106,27 @@ def leave(snapshot: PageSnapshot) -> list[Action]:
     return [Nudge(), Click("leave_button", optional=True), Wait(0.3), Click("leave_confirm", optional=True)]
 
 
-def chat(snapshot: PageSnapshot, text: str) -> list[Action]:
-    """Through the chat panel, which is opened if need be."""
+def chat(snapshot: PageSnapshot, text: str) -> list[Action] | None:
+    """Through the chat panel, which is opened if need be; None where the meeting has none."""
     steps: list[Action] = []
     if "chat_field" not in snapshot.visible:
         if "chat_open" not in snapshot.present:
-            return []
+            return None
         steps += [Nudge(), Click("chat_open"), Wait(0.5)]
     for start in range(0, len(text), MAX_CHAT):
         steps += [Type("chat_field", text[start : start + MAX_CHAT]), Wait(0.1), Click("chat_send")]
     return steps
 
 
-def mute(snapshot: PageSnapshot, muted: bool) -> list[Action]:
+def mute(snapshot: PageSnapshot, muted: bool) -> list[Action] | None:
     """The microphone button says what it will do, not what is."""
-    wrong = "mic_on" if muted else "mic_off"
-    return [Nudge(), Click(wrong)] if wrong in snapshot.present else []
+    wrong, right = ("mic_on", "mic_off") if muted else ("mic_off", "mic_on")
+    if wrong in snapshot.present:
+        return [Nudge(), Click(wrong)]
+    return [] if right in snapshot.present else None
 
 
-def captions(snapshot: PageSnapshot, on: bool) -> list[Action]:
+def captions(snapshot: PageSnapshot, on: bool) -> list[Action] | None:
     """Directly where the toolbar has it, else through "More"."""
     if ("captions_hide" if on else "captions_show") in snapshot.present:
         return []
@@ -132,5 +134,5 @@ def captions(snapshot: PageSnapshot, on: bool) -> list[Action]:
     if wanted in snapshot.visible:
         return [Click(wanted)]
     if "more_button" not in snapshot.present:
-        return []
+        return None
     return [Nudge(), Click("more_button"), Wait(0.3), Click(wanted, optional=True)]

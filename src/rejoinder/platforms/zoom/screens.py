@@ -116,15 +116,23 @@ def _verdict(snapshot: PageSnapshot, texts: Selectors) -> Screen | None:
         return "login"
     if snapshot.says(texts.text("not_found")):
         return "not_found"
-    # The title of a meeting whose host is not there yet; a title that hangs is None, so the words count as well.
-    titles = {plain(title) for title in texts.text("not_started_title")}
-    form = "name_field" in snapshot.visible
-    if not form and (plain(snapshot.title or "") in titles or snapshot.says(texts.text("not_started"))):
+    if "name_field" not in snapshot.visible and (
+        snapshot.says(texts.text("not_started")) or _titled_not_started(snapshot, texts)
+    ):
         return "not_started"
     if snapshot.status is not None and snapshot.status in (401, 403, 429):
         return "refused"
     failed = snapshot.error is not None or (snapshot.status is not None and snapshot.status >= 500)
     return "network" if failed or snapshot.dialog_says(texts.text("network")) else None
+
+
+def _titled_not_started(snapshot: PageSnapshot, texts: Selectors) -> bool:
+    """The title of a meeting whose host is not there yet. Titles hang: one that stays from an earlier page says nothing
+    once the client shows more than it."""
+    if plain(snapshot.title or "") not in {plain(title) for title in texts.text("not_started_title")}:
+        return False
+    further = toolbar_there(snapshot) or "meeting_app" in snapshot.present or "join_button" in snapshot.visible
+    return not further and _waits(snapshot, texts) is None
 
 
 def _waits(snapshot: PageSnapshot, texts: Selectors) -> Screen | None:

@@ -1,5 +1,5 @@
 // A person at a stand-in meeting: a microphone of the test's choosing and an exact record of what is heard.
-// Runs before the page's scripts. `human.tone(hz, level)`, `human.chirp()`, `human.silence()`; `human.record()`.
+// Runs before the page's scripts. `human.tone(hz, level)`, `human.chirp()`, `human.speak(pcm)`, `human.silence()`; `human.heard()`.
 (() => {
   "use strict";
   const RATE = 48000;
@@ -11,6 +11,7 @@
         this.buffer = null;
         this.port.onmessage = (event) => {
           this.buffer = event.data.buffer;
+          this.once = event.data.once;
           this.start = currentFrame;
           this.port.postMessage({ started: currentFrame });
         };
@@ -18,7 +19,10 @@
       process(inputs, outputs) {
         const out = outputs[0][0];
         if (this.buffer) {
-          for (let at = 0; at < out.length; at++) out[at] = this.buffer[(currentFrame - this.start + at) % this.buffer.length];
+          for (let at = 0; at < out.length; at++) {
+            const place = currentFrame - this.start + at;
+            out[at] = this.once && place >= this.buffer.length ? 0 : this.buffer[place % this.buffer.length];
+          }
         }
         return true;
       }
@@ -57,17 +61,22 @@
     })());
   const tracks = new Map(); // key -> {blocks: [{frame, block}]}
   let offset = Infinity; // ms: performance time of frame 0, smallest seen
-  const say = async (buffer) => {
+  const say = async (buffer, once = false) => {
     const { voice } = await open();
     return new Promise((done) => {
       voice.port.onmessage = (event) => done(event.data.started);
-      voice.port.postMessage({ buffer });
+      voice.port.postMessage({ buffer, once });
     });
   };
   const sine = (hz, level) => Float32Array.from({ length: RATE }, (_, at) => level * Math.sin((2 * Math.PI * hz * at) / RATE));
   window.human = {
     tone: (hz, level = 0.3) => say(sine(hz, level)),
     silence: () => say(new Float32Array(RATE)),
+    // base64 of 48 kHz, 16 bit: once, then silence.
+    speak(text) {
+      const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      return say(Float32Array.from(new Int16Array(bytes.buffer), (sample) => sample / 32768), true);
+    },
     // One second, over and over: 300 to 5000 Hz.
     chirp: (level = 0.3) =>
       say(Float32Array.from({ length: RATE }, (_, at) => {

@@ -120,7 +120,7 @@ async function receive(message) {
     case "host_ended": bye(W.hostEnded); break;
     case "ended": bye(""); break;
     case "signal": await signal(message.data); break;
-    case "state": setTimeout(() => heard(message), SWITCHES.csrc_ms || 0); break;
+    case "state": state_of(message); break;
     case "chat": addChat(message.name, message.text); break;
     case "caption": addCaption(message.name, message.text); break;
     case "toast": {
@@ -163,20 +163,38 @@ function tile(id, name) {
 
 // -- media: three audio tracks for everybody, with contributing sources
 
-let slots = [[], [], []];
+const LOUD = 0.02, HOLD_MS = 300;
+const slots = [0, 1, 2].map(() => ({ packets: [], rows: new Map() })); // sent, not yet played; number -> row
 const numbers = new WeakMap(); // receiver -> slot
+const receivers = [];
+// A packet's sources are those of the relay's list whose time stamp has been played.
 RTCRtpReceiver.prototype.getContributingSources = function () {
-  const rows = slots[numbers.get(this)] || [];
-  return rows.filter((row) => performance.now() - row.timestamp < 10000).map((row) => ({ ...row }));
+  const slot = slots[numbers.get(this)];
+  if (!slot) return [];
+  const [playing] = this.getSynchronizationSources();
+  while (playing && slot.packets.length && ((slot.packets[0][1] - playing.rtpTimestamp) | 0) <= 0) {
+    const [, rtpTimestamp, source, audioLevel] = slot.packets.shift();
+    slot.rows.set(source, { source, audioLevel, timestamp: playing.timestamp, rtpTimestamp, at: performance.now() });
+  }
+  return [...slot.rows.values()].filter((row) => performance.now() - row.at < 10000).map(({ at, ...row }) => row);
 };
-function heard({ slots: now, voices }) {
-  now.forEach((one, number) => {
-    if (!one) return;
-    slots[number] = slots[number].filter((row) => row.source !== one.csrc);
-    slots[number].push({ source: one.csrc, audioLevel: one.level, timestamp: performance.now(), rtpTimestamp: 0 });
-  });
-  for (const [id, element] of people) glow(element, voices.includes(id));
+let voices = { mixing: false, voices: [], numbers: [] };
+const loudAt = new Map(); // number -> when it was last played loud
+function state_of(message) {
+  voices = message;
+  for (const packet of message.packets) slots[packet[0]].packets.push(packet);
 }
+setInterval(() => {
+  const now = performance.now();
+  for (const receiver of receivers) {
+    receiver.getContributingSources();
+    for (const row of slots[numbers.get(receiver)].rows.values()) {
+      if (row.audioLevel > LOUD && now - row.at < 100) loudAt.set(row.source, now);
+    }
+  }
+  const heard = voices.numbers.filter(([number]) => now - (loudAt.get(number) ?? -Infinity) < HOLD_MS).map(([, id]) => id);
+  for (const [id, element] of people) glow(element, (voices.mixing ? voices.voices : heard).includes(id));
+}, 50);
 const lit = new Map();
 const LOOKS = ["wEsLMd", "Oaajhc", "OgVli", "HX2H7"];
 function glow(element, on) {
@@ -204,6 +222,7 @@ async function signal(data) {
   pc.ontrack = ({ track, receiver }) => {
     if (track.kind !== "audio") return;
     numbers.set(receiver, slot++);
+    receivers.push(receiver);
     const element = new Audio();
     element.autoplay = true;
     element.srcObject = new MediaStream([track]);

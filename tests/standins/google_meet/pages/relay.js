@@ -5,11 +5,12 @@ const LOUD = 0.01, HOLD_MS = 300, FREE_MS = 500, AHEAD_S = 0.12;
 const context = new AudioContext({ sampleRate: 48000 });
 const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws?role=relay&name=relay`);
 socket.binaryType = "arraybuffer";
-const people = new Map(); // id -> {csrc, analyser, out, level, loudAt, slot}
+const people = new Map(); // id -> {csrc, analyser, meter, out, level, loudAt, slot}
 const peers = new Map(); // id -> pc
 let bot = null; // {id, senders, slots}
 let next = 0;
 let csrc = 1000;
+let packets = []; // [slot, time stamp, number, level] not yet told: no page may write a packet's sources itself
 window.relay = { people, switched: [] };
 // The bot's voice and picture, for the people.
 const botVoice = context.createMediaStreamDestination();
@@ -52,12 +53,32 @@ async function person(id) {
     delay.delayTime.value = AHEAD_S;
     source(track).connect(one.analyser);
     one.analyser.connect(delay);
-    delay.connect(one.out);
+    one.meter = context.createAnalyser();
+    one.meter.fftSize = 1024;
+    delay.connect(one.meter).connect(one.out);
     delay.connect(mix);
     people.set(id, one);
   };
   await offer(id, pc);
 }
+
+// Sees each packet of a track before it is sent.
+function packetMain() {
+  onrtctransform = ({ transformer }) => {
+    const see = new TransformStream({
+      transform(frame, out) {
+        postMessage([transformer.options.slot, frame.getMetadata().rtpTimestamp]);
+        out.enqueue(frame);
+      },
+    });
+    transformer.readable.pipeThrough(see).pipeTo(transformer.writable);
+  };
+}
+const watcher = new Worker(URL.createObjectURL(new Blob([`(${packetMain})()`], { type: "text/javascript" })));
+watcher.onmessage = ({ data: [slot, stamp] }) => {
+  const one = bot && bot.slots[slot];
+  if (one) packets.push([slot, stamp, one.csrc, Math.min(1, loudness(one.meter) * 2)]);
+};
 
 async function meet(id) {
   const pc = connect(id);
@@ -67,7 +88,9 @@ async function meet(id) {
   const count = mixing && !SWITCHES.ghosts ? 0 : 3;
   for (let slot = 0; slot < count; slot++) {
     const silence = mixing ? context.createMediaStreamDestination().stream.getAudioTracks()[0] : "audio";
-    bot.senders.push(pc.addTransceiver(silence, { direction: "sendonly" }).sender);
+    const { sender } = pc.addTransceiver(silence, { direction: "sendonly" });
+    if (!mixing) sender.transform = new RTCRtpScriptTransform(watcher, { slot });
+    bot.senders.push(sender);
   }
   pc.addTransceiver("audio", { direction: "recvonly" });
   pc.addTransceiver("video", { direction: "recvonly" });
@@ -112,12 +135,15 @@ function assign(one, now) {
 }
 
 const samples = new Float32Array(1024);
+function loudness(analyser) {
+  analyser.getFloatTimeDomainData(samples);
+  return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+}
 function look() {
   if (!bot) return;
   const now = performance.now();
   for (const one of people.values()) {
-    one.analyser.getFloatTimeDomainData(samples);
-    one.level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    one.level = loudness(one.analyser);
     if (one.level > LOUD) one.loudAt = now;
     if (bot.mixing) continue;
     if (one.level > LOUD && one.slot === null) assign(one, now);
@@ -128,14 +154,15 @@ function look() {
     }
   }
 }
-let tick = 0;
 setInterval(() => {
   look();
-  if (!bot || tick++ % 2) return;
+  if (!bot) return (packets = []);
   const now = performance.now();
-  const loud = [...people.values()].filter((one) => now - one.loudAt < HOLD_MS);
-  const slots = bot.slots.map((one) => (one && now - one.loudAt < HOLD_MS ? { csrc: one.csrc, level: Math.min(1, one.level * 2) } : null));
-  socket.send(JSON.stringify({ type: "state", to: bot.id, slots, voices: loud.map((one) => one.id) }));
+  // Of a mix the voices are told at once; otherwise the page sees them in what it plays.
+  const voices = bot.mixing ? [...people.values()].filter((one) => now - one.loudAt < HOLD_MS).map((one) => one.id) : [];
+  socket.send(JSON.stringify({ type: "state", to: bot.id, mixing: bot.mixing, packets, voices,
+    numbers: [...people.values()].map((one) => [one.csrc, one.id]) }));
+  packets = [];
 }, 25);
 
 socket.onmessage = async (event) => {

@@ -20,3 +20,7 @@ window.words = {
     ask: "The host would like you to unmute", stay: "Stumm bleiben", unmuteMe: "Stummschaltung aufheben", audio: "Audio über Computer beitreten",
   },
 }[window.config.lang];
+// Words no list has, in a language of the tests' own making.
+if (window.config.unknown_words) {
+  Object.assign(window.words, { lobby: "Vortu afablo, la mastro baldau", removed: "Tju ek", removedBody: "", ended: "Fino de rondo", joining: "Eniro..." });
+}

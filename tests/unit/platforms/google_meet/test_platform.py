@@ -84,7 +84,7 @@ def test_nothing_hides_that_this_is_a_bot() -> None:
 
 
 def test_chat_is_opened_typed_and_sent() -> None:
-    assert chat(page(), "Hello") == []
+    assert chat(page(), "Hello") is None
     closed = [step for step in chat(page("chat_open"), "Hello") if isinstance(step, (Click, Type))]
     assert closed == [Click("chat_open"), Type("chat_input", "Hello"), Click("chat_send", within_s=2.0)]
     opened = [step for step in chat(page("chat_open", "chat_input"), "Hello") if isinstance(step, (Click, Type))]
@@ -110,6 +110,8 @@ def test_mute_and_captions_do_nothing_when_it_is_so_already() -> None:
     assert captions(page("captions_are_on"), True) == []
     assert Click("captions_are_off") in captions(page("captions_are_off"), True)
     assert Click("captions_are_on") in captions(page("captions_are_on"), False)
+    assert mute(page(), True) is None
+    assert captions(page(), False) is None
 
 
 def test_leaving_ends_it_for_the_bot_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,8 @@ from rejoinder.core.events import (
     SpeakerLabelled,
 )
 from rejoinder.platforms.driver import Fact
-from rejoinder.platforms.google_meet.roster import LEAVES_AFTER_S, MeetRoster
+from rejoinder.platforms.google_meet.roster import LEARN_S, LEAVES_AFTER_S, NUMBER_S, MeetRoster
+from rejoinder.platforms.waiting import Block, Waiting
 
 ME = {"id": "d/1", "name": "You", "me": True}
 ADA = {"id": "d/2", "name": "Ada", "me": False}
@@ -190,15 +192,116 @@ def test_alone_with_one_other_there_is_nothing_to_learn() -> None:
     assert room.talk(0.3, {1: "d/2"}, glow=False) == ["Ada"] * 3
 
 
-def test_audio_before_its_number_is_of_the_only_one_it_can_be() -> None:
-    room = Room(ME, ADA, BEN)
+def test_sound_whose_number_does_not_come_is_nobody_elses() -> None:
+    """The last sound of a track whose speaker has moved on: not of the one person who is not heard."""
+    room = Room(ME, ADA, BEN, CAT)
     room.talk(2.0, {0: "d/2"})
     room.talk(2.0, {1: "d/3"})
-    room.fact("track", track=2, state="live", mixed=False)
-    room.pause(3.0)
-    assert room.named(2) is None
+    room.fact("csrc", track=2, sources=[[1002, 0.4]])
+    room.fact("csrc", track=1, sources=[[1003, 0.4]])
+    assert room.named(0) is None
+
+
+def test_sound_waits_for_its_number_and_no_longer() -> None:
+    room = Room(ME, ADA, BEN, CAT)
+    room.talk(2.0, {0: "d/2"})
+    assert room.roster.patience(0, room.now - 0.05) == 0.0, "it came while Ada's number was heard"
+    room.now += 0.5
+    assert room.roster.patience(0, room.now) == NUMBER_S, "whoever speaks on it now, it need not be Ada"
+    assert room.roster.patience(7, room.now) == NUMBER_S
+    said = room.now
+    room.now += 0.06
     room.fact("csrc", track=0, sources=[[1002, 0.4]])
-    assert room.named(2) == "Ben"
+    assert room.roster.patience(0, said) == 0.0
+    assert room.roster.label(0, said) == room.roster.participants[0]
+
+
+def test_a_number_nobody_is_known_for_is_waited_for_once() -> None:
+    room = Room(ME, ADA, BEN, CAT)
+    room.fact("csrc", track=0, sources=[[1002, 0.4]])
+    room.fact("csrc", track=1, sources=[[1003, 0.4]])
+    assert room.roster.patience(0, room.now) == LEARN_S
+    room.talk(LEARN_S + 0.2, {0: "d/2", 1: "d/3"}, lag=0.0)  # at once: nothing tells them apart
+    room.fact("csrc", track=2, sources=[[1002, 0.4]])
+    assert room.named(2) is None
+    assert room.roster.patience(2, room.now) == 0.0
+
+
+def test_nothing_waits_where_there_is_nothing_to_wait_for() -> None:
+    room = Room(ME, ADA)
+    assert room.roster.patience(0, room.now) == 0.0
+    room.people(ME, ADA, BEN)
+    room.fact("track", track=0, state="live", mixed=True)
+    assert room.roster.patience(0, room.now) == 0.0
+
+
+def test_the_first_words_of_a_person_come_out_under_their_name() -> None:
+    """Audio every 20 ms from the first word on, its number 60 ms later, the tile 0.3 s later."""
+    room = Room(ME, ADA, BEN, CAT)
+    waiting = Waiting(room.roster.label, room.roster.patience)
+    heard: list[tuple[float, str]] = []
+    began, loud = room.now, [[1002, 0.4]]
+    for step in range(50):
+        room.now = began + step * 0.02
+        if step >= 3 and step % 10 == 3:
+            room.fact("csrc", track=0, sources=loud)
+        if step >= 15 and step % 20 == 15:
+            room.fact("voices", ids=["d/2"])
+        named = waiting.due(room.now) + waiting.take(Block(0, room.now, np.ones(960, np.int16), True), room.now)
+        heard += [(room.now, person.name if person is not None else "?") for _, person in named]
+    assert [name for _, name in heard] == ["Ada"] * 50
+    assert heard[0][0] - began < 0.35, "the live loop waits for the tile, no longer"
+
+
+def test_a_tile_that_glows_for_the_last_speaker_names_nobody_new() -> None:
+    room = Room(ME, ADA, BEN, CAT)
+    room.fact("csrc", track=0, sources=[[1002, 0.4]])
+    room.now += 0.1
+    room.fact("voices", ids=["d/2"])
+    assert room.named(0) == "Ada"
+    room.now += 0.1
+    room.fact("csrc", track=0, sources=[])
+    room.now += 0.4
+    room.fact("csrc", track=1, sources=[[1004, 0.4]])
+    room.fact("voices", ids=["d/2"])
+    assert room.named(1) is None
+    room.now += 0.2
+    room.fact("voices", ids=["d/4"])
+    assert room.named(1) == "Cat"
+
+
+def test_two_who_begin_one_soon_after_the_other_are_told_apart_at_first_sight_and_stay_it() -> None:
+    room = Room(ME, ADA, BEN, CAT)
+
+    def both(seconds: float, lit: list[str]) -> None:
+        for _ in range(round(seconds * 10)):
+            room.fact("csrc", track=0, sources=[[1002, 0.4]])
+            room.fact("csrc", track=1, sources=[[1003, 0.4]])
+            room.fact("voices", ids=lit)
+            room.now += 0.1
+
+    room.fact("csrc", track=0, sources=[[1002, 0.4]])
+    room.now += 0.1
+    room.fact("csrc", track=0, sources=[[1002, 0.4]])
+    room.fact("voices", ids=["d/2"])
+    both(0.2, ["d/2"])
+    both(1.0, ["d/2", "d/3"])
+    assert (room.named(0), room.named(1)) == ("Ada", "Ben")
+    told = [event for event in room.events if isinstance(event, SpeakerLabelled)]
+    assert {(event.source, event.confidence) for event in told[:2]} == {("dom", 0.5)}
+
+
+def test_a_guess_says_nothing_of_sound_long_after_its_number() -> None:
+    room = Room(ME, ADA, BEN, CAT)
+    room.fact("csrc", track=0, sources=[[1002, 0.4]])
+    room.now += 0.2
+    room.fact("voices", ids=["d/2"])
+    assert room.named(0) == "Ada"
+    room.fact("csrc", track=0, sources=[])
+    for _ in range(30):
+        room.now += 0.1
+        room.fact("voices", ids=["d/3"])
+    assert room.named(0) is None
 
 
 def test_a_mix_is_whoever_glows_with_little_confidence() -> None:
@@ -268,5 +371,6 @@ def test_a_page_may_say_anything(facts: list[tuple[str, dict[str, Any], int]]) -
         room.epoch = epoch
         room.fact(kind, **data)
         room.named(0)
+        assert room.roster.patience(0, room.now) >= 0.0
         room.now += 0.1
     room.roster.tick(room.now + 10)

@@ -77,7 +77,7 @@ def test_chat_opens_the_pane_where_needed_and_keeps_lines_together() -> None:
     chat = DRIVER.commands.chat
     assert chat(page("chat_input"), "a\nb") == [Type("chat_input", "a\nb"), Press("Enter")]
     assert chat(page("chat_button"), "a")[0] == Click("chat_button")
-    assert chat(page("hangup"), "a") == []
+    assert chat(page("hangup"), "a") is None
     assert chat(page("chat_input"), "  ") == []
     parts = [step.text for step in chat(page("chat_input"), "x" * 9000) if isinstance(step, Type)]
     assert [len(part) for part in parts] == [4000, 4000, 1000]
@@ -89,13 +89,15 @@ def test_the_microphone_is_switched_only_when_its_state_is_known_and_another() -
     assert mute(page("mic", "Unmute mic"), True) == []
     assert mute(page("mic", "Stummschaltung aufheben"), False) == [Click("mic")]
     assert mute(page("mic", "Mute mic"), False) == []
-    assert mute(page("mic"), True) == []
+    assert mute(page("mic"), True) is None
 
 
 def test_leaving_and_captions() -> None:
-    assert all(getattr(step, "optional", True) for step in DRIVER.commands.leave(page("hangup")))
-    assert DRIVER.commands.captions(page("more captions_pane"), True) == []
-    assert Click("captions_off", optional=True) in DRIVER.commands.captions(page("more captions_pane"), False)
+    assert all(getattr(step, "optional", True) for step in DRIVER.commands.leave(page("hangup")) or [Click("")])
+    captions = DRIVER.commands.captions
+    assert captions(page("more captions_pane"), True) == []
+    assert captions(page("hangup"), True) is None
+    assert Click("captions_off", optional=True) in (captions(page("more captions_pane"), False) or [])
 
 
 def test_an_operators_selectors_take_the_place_of_the_built_in_ones(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rejoinder.core.events import (
 )
 from rejoinder.core.participant import Participant
 from rejoinder.platforms.driver import Fact
-from rejoinder.platforms.teams.roster import DISCARDED, TeamsRoster
+from rejoinder.platforms.teams.roster import TeamsRoster
 
 BOT = "Rejoinder"
 ANN, BEN = Participant("8:a", "Ann"), Participant("8:b", "Ben")
@@ -106,7 +106,7 @@ def test_the_main_mix_is_labelled_and_its_double_is_nobodys() -> None:
     page.tracks()
     assert page.tiles("8:b") == [SpeakerLabelled(1, BEN, "dom", 0.8)]
     assert page.label() == BEN
-    assert page.label(0) == DISCARDED
+    assert page.roster.hears(1, page.now)
     assert not page.roster.hears(0, page.now)
     assert page.tiles("8:a", "8:b") == [SpeakerLabelled(1, BEN, "mixed", 0.4)]
 
@@ -119,6 +119,15 @@ def test_the_hiss_before_anybody_spoke_is_no_unknown_speaker_but_a_voice_without
     assert page.label() == ANN
     page.tell("levels", levels={"0": 0.1, "1": 0.1})
     assert page.label() is None
+
+
+def test_the_hiss_of_a_mix_nobody_is_in_is_not_heard_but_a_voice_is() -> None:
+    page = Page()
+    page.tracks()
+    page.tell("levels", levels={"0": 0.0, "1": 0.0005})
+    assert not page.roster.hears(1, page.now)
+    page.tell("levels", levels={"0": 0.1, "1": 0.1})
+    assert page.roster.hears(1, page.now)
 
 
 def test_contributing_sources_say_nothing_here() -> None:

@@ -43,6 +43,29 @@ def test_modal_that_is_no_dialog_ends_it() -> None:
     assert reason(run.look(page(text, visible=(*BAR, "modal_end")), 2)) == "host_ended"
 
 
+def test_service_says_it_is_over_and_the_page_agrees() -> None:
+    run = Run().enter()
+    run.tell("ended")
+    assert reason(run.look(page(visible=BAR), 60, every=1.0)) is None
+    assert reason(run.look(page("Fino de rondo"), 2, every=1.0)) is None
+    assert reason(run.look(page("Fino de rondo"), 1, every=1.0)) == "ended"
+
+
+def test_service_says_it_is_over_and_a_dialog_stays() -> None:
+    run = Run().enter()
+    run.tell("ended")
+    assert reason(run.look(page(visible=BAR, dialogs=("Tju ek",)), 10, every=1.0)) is None
+    assert reason(run.look(page(visible=BAR, dialogs=("Tju ek",)), 2, every=1.0)) == "ended"
+
+
+def test_conference_that_is_left_for_a_breakout_room_is_not_over() -> None:
+    run = Run().enter()
+    run.tell("ended")
+    run.look(page("Joining..."), 2, every=1.0)
+    run.tell("joined")
+    assert reason(run.look(page("Joining..."), 10, every=1.0)) is None
+
+
 def test_words_on_the_page_count_only_without_the_toolbar() -> None:
     run = Run().enter()
     words = "You have been removed from this meeting"

@@ -177,6 +177,63 @@ def test_error_title_over_a_form_is_not_believed() -> None:
     assert reason(Run().look(replace(NAMED, title="Error - Zoom"), 5)) is None
 
 
+@pytest.mark.parametrize("shown", [LOBBY, INSIDE, JOINING, page("Dialling in", visible=("meeting_app",))])
+def test_error_title_that_stays_from_an_earlier_page_is_not_believed(shown: PageSnapshot) -> None:
+    from dataclasses import replace
+
+    assert reason(Run().look(replace(shown, title="Error - Zoom"), 10)) is None
+
+
+# -- what Zoom's service says -----------------------------------------------------------------------------------------
+
+WORDLESS = page("Vortu afablo", visible=("leave_button", "mic_on"), hidden=("meeting_app",))
+
+
+def test_waiting_room_in_words_nobody_knows_is_still_no_admission() -> None:
+    run = Run()
+    run.look(FORM)
+    assert run.tell("held") == [InLobby()]
+    assert run.tell("held") == []
+    assert run.look(WORDLESS, 40) == []
+    covered = page(visible=("leave_button", "media_allow"))
+    assert Admitted() not in run.look(covered, 8)
+    assert run.flow.phase == "lobby"
+    run.tell("let_in")
+    assert Admitted() in run.look(INSIDE, 4)
+
+
+def test_service_that_joins_the_meeting_proper_ends_the_wait_and_so_does_sound() -> None:
+    for told, tracks in (("joined", 0), (None, 1)):
+        run = Run()
+        run.tell("held")
+        assert Admitted() not in run.look(INSIDE, 8)
+        if told:
+            run.tell(told)
+        assert Admitted() in run.look(page(visible=("leave_button", "mic_on"), tracks=tracks), 4)
+
+
+def test_wait_that_the_service_ends_is_a_denial_unless_the_page_says_better() -> None:
+    run = Run()
+    run.tell("held")
+    run.look(WORDLESS, 4)
+    run.tell("ended")
+    assert reason(run.look(WORDLESS, 4)) is None
+    assert reason(run.look(WORDLESS, 8)) == "denied"
+    run = Run()
+    run.tell("held")
+    run.tell("ended")
+    assert reason(run.look(page("This meeting has been ended by host", visible=("meeting_app",)), 2)) == "host_ended"
+
+
+def test_what_an_earlier_load_heard_is_forgotten() -> None:
+    run = Run()
+    run.tell("held")
+    run.tell("ended", epoch=1)
+    assert run.tell("held", epoch=0) == []
+    assert run.tell("held", epoch=2) == []  # in the lobby already
+    assert Admitted() not in run.look(INSIDE, 8)
+
+
 def test_signed_in_profile_that_is_asked_for_a_name_is_signed_out() -> None:
     run = Run(signed_in=True)
     assert run.look(FORM, 5) == []  # Zoom fills the name in a moment later

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rejoinder.browser.joinflow import PageSnapshot, Step
+from rejoinder.browser.joinflow import Fact, PageSnapshot, Step
 from rejoinder.platforms.driver import JoinConfig
 from rejoinder.platforms.zoom.join import ZoomFlow
 from rejoinder.platforms.zoom.platform import ZoomDriver
@@ -59,6 +59,9 @@ class Run:
             self.now += every
             steps += self.flow.on_snapshot(replace(snapshot, at=self.now), self.now)
         return steps
+
+    def tell(self, state: str, epoch: int = 0) -> list[Step]:
+        return self.flow.on_fact(Fact("zoom_state", {"state": state}, self.now, epoch), self.now)
 
     def enter(self) -> Run:
         """Past admission and the devices' window."""
