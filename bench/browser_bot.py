@@ -1,13 +1,19 @@
 """A bot in Chromium at a tiny meeting of Chromium people, all on this computer: delays both ways, CPU, memory.
 
 ``human_to_python_ms``: a person says a chirp of one second over and over. From a sample entering the person's WebRTC to
-    the arrival of its block in Python; windows of 200 ms, cross-correlated (so codec and jitter buffer count).
+    the arrival of its block in Python, for samples taken anywhere (the first of a block waits 20 ms longer for its last
+    than the last itself); windows of 200 ms, cross-correlated, so that codec and jitter buffer count. Over several
+    joins, because the receiver's jitter buffer settles anywhere between one packet and two, and stays there.
 ``onset_ms``: from handing a 100 ms chirp to the bot's mouth, at a random moment of silence, to its first sample in the
     person's ear (an AudioWorklet on the track that came).
 ``flush_ms``: from clearing the mouth in the middle of a clip to the last audible sample (over -40 dBFS) at the ear.
 ``cpu_core``, ``pss_mb``: the bot's whole browser with one person who speaks all the time, in cores and MB; ``alone``:
-    one browser for the bot, ``shared``: per bot of two in one browser, each in a meeting of its own.
+    one browser for the bot; ``shared``: what each further bot adds to it, each in a meeting of its own;
+    ``mean_of_three``: a third of a browser with three bots; ``plain``: a Chromium at the same meeting that nobody looks
+    into, with a beeping microphone; ``ratio``: alone to plain, which says what hearing and speaking cost whatever the
+    computer.
 ``cpu_core_beside``: what Playwright's process and this one take for the one bot alone.
+``separation``: two people who talk at once, in words, see :mod:`bench.separation`.
 ``load``: runnable processes of this computer, averaged over the last minute of the run: with more than it has cores,
     delays say little.
 
@@ -35,11 +41,13 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "standins" / "common"))
 
 from humans import LOCAL_FLAGS, Human, human_browser, open_human, until
+from playwright.async_api import async_playwright
 from server import PageServer, page_server
 from tiny import TinyDriver
 
+from bench import separation
 from bench.harness import cpu_seconds, family, spread, table, write
-from rejoinder.browser.chromium import Browsers
+from rejoinder.browser.chromium import Browsers, find_chromium
 from rejoinder.media.frame import MEETING_RATE, Pcm
 from rejoinder.media.loop import new_event_loop
 from rejoinder.media.mouth import Mouth
@@ -49,6 +57,9 @@ from rejoinder.platforms.driver import JoinConfig
 from rejoinder.settings import Settings
 
 WINDOW = MEETING_RATE // 5
+JOINS = 4
+SHARED = 3
+"""Bots in the shared browser."""
 AUDIBLE = 0.01
 CLIP_S = 0.1
 
@@ -127,7 +138,9 @@ def inward(bot: Bot, began: float) -> list[float]:
     samples = np.concatenate(bot.blocks).astype(np.float64)
     starts = np.cumsum([0, *(len(block) for block in bot.blocks)])
     delays = []
-    for at in range(0, len(samples) - WINDOW, WINDOW):
+    anywhere = random.Random(1)
+    for start in range(0, len(samples) - 2 * WINDOW, WINDOW):
+        at = start + anywhere.randrange(WINDOW)
         window = np.zeros(2 * MEETING_RATE)
         window[:WINDOW] = samples[at : at + WINDOW]
         match = np.fft.irfft(pattern * np.conj(np.fft.rfft(window)))[:MEETING_RATE]
@@ -196,31 +209,77 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
+async def inward_delays(server: PageServer, human: Human, seconds: float) -> list[float]:
+    """Delays in ms of one join."""
+    async with bots(server, 1, shared=False) as (bot,):
+        began = await human.chirp()
+        await asyncio.sleep(2.0)
+        bot.times.clear()
+        bot.blocks.clear()
+        await asyncio.sleep(seconds)
+        return inward(bot, began)
+
+
+@asynccontextmanager
+async def plain(server: PageServer) -> AsyncIterator[int]:
+    """A Chromium with its own microphone at the meeting, nothing of ours in it; its process id."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with async_playwright() as playwright:
+            media = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+            context = await playwright.chromium.launch_persistent_context(
+                folder, executable_path=find_chromium(None), args=["--disable-gpu", *media, *LOCAL_FLAGS], headless=True
+            )
+            page = await context.new_page()
+            await page.goto(f"{server.url}/tiny.html?room=r0")
+            await page.locator("#name").press_sequentially("Plain")
+            await page.click("#join")
+            await page.locator("audio").first.wait_for(state="attached")
+            await asyncio.sleep(2.0)
+            yield next(pid for pid in family(os.getpid()) if f"--user-data-dir={folder}" in command(pid))
+            await context.close()
+
+
+def command(pid: int) -> str:
+    """The command line of a browser's main process, else nothing."""
+    words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    return "" if "--type=" in words else words.replace("\0", " ")
+
+
 async def measure(seconds: float, tries: int) -> dict[str, Any]:
     figures: dict[str, Any] = {"cpu_core": {}, "pss_mb": {}}
+    cores, memories = figures["cpu_core"], figures["pss_mb"]
     async with page_server() as server, human_browser() as people:
         human = await person(people, server, "r0")
         await human.chirp()
+        delays: list[float] = []
+        for _ in range(JOINS):
+            delays += await inward_delays(server, human, seconds / JOINS)
+        figures["human_to_python_ms"] = spread(delays)
+        async with plain(server) as pid:
+            cpu, _ = await cost({pid}, seconds)
+            cores["plain"] = cpu["browser"]
         async with bots(server, 1, shared=False) as (bot,):
-            began = await human.chirp()
             await asyncio.sleep(3.0)
-            bot.times.clear()
-            bot.blocks.clear()
-            cpu, memory = await cost({bot.pid()}, seconds)
-            figures["human_to_python_ms"] = spread(inward(bot, began))
-            figures["cpu_core"]["alone"], figures["pss_mb"]["alone"] = round(cpu["browser"], 3), round(memory)
+            cpu, memories["alone"] = await cost({bot.pid()}, seconds)
+            cores["alone"] = cpu["browser"]
             figures["cpu_core_beside"] = {name: round(cpu[name], 3) for name in ("playwright", "python")}
             await human.silence()
             onsets, flushes = await outward(bot, human, tries)
             figures["onset_ms"], figures["flush_ms"] = spread(onsets), spread(flushes)
         await human.chirp()
-        second = await person(people, server, "r1")
-        await second.chirp()
-        async with bots(server, 2, shared=True) as pair:
+        for number in range(1, SHARED):
+            await (await person(people, server, f"r{number}")).chirp()
+        async with bots(server, SHARED, shared=True) as several:
             await asyncio.sleep(3.0)
-            cpu, memory = await cost({bot.pid() for bot in pair}, seconds)
-            figures["cpu_core"]["shared"], figures["pss_mb"]["shared"] = round(cpu["browser"] / 2, 3), round(memory / 2)
+            cpu, memory = await cost({bot.pid() for bot in several}, seconds)
+            for row, whole in ((cores, cpu["browser"]), (memories, memory)):
+                row["shared"] = (whole - row["alone"]) / (SHARED - 1)
+                row["mean_of_three"] = whole / SHARED
+    figures["cpu_core"] = {name: round(value, 3) for name, value in cores.items()}
+    figures["pss_mb"] = {name: round(value) for name, value in memories.items()}
+    figures["ratio"] = round(cores["alone"] / cores["plain"], 2)
     figures["load"] = round(os.getloadavg()[0], 1)
+    figures["separation"] = await separation.measure()
     return figures
 
 
@@ -231,7 +290,8 @@ def main() -> None:
     options = parser.parse_args()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         figures = runner.run(measure(options.seconds, options.tries))
-    table(list(figures.items()), "A bot in a browser")
+    separation.show(figures["separation"])
+    table([row for row in figures.items() if row[0] != "separation"], "A bot in a browser")
     print(f"\n{write('browser_bot', figures)}")
 
 

@@ -107,8 +107,8 @@ class Settings(BaseSettings):
     chromium: str | None = None
     """Path of the Chromium that joins meetings; unset: ``chromium`` or ``google-chrome`` of the system."""
     chromium_flags: Annotated[list[str], NoDecode] = Field(default_factory=list)
-    """More flags for that Chromium, as on a command line: ``--proxy-server=http://proxy:3128 --disable-features=One``.
-    None that hides that a program drives it: a bot says what it is."""
+    """More flags for that Chromium, as on a command line: ``--disable-features=One --log-level=0``. None that
+    hides that a program drives it: a bot says what it is."""
     bots_per_browser: int = Field(default=1, ge=1, le=16)
     """Bots that share one Chromium. More saves memory (100 MB a bot), but a browser that dies takes all of them."""
     selectors_dir: Path | None = None
