@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic.operations import Operations
 from sqlalchemy import Connection, func, select
 
@@ -16,27 +13,12 @@ from rejoinder.control.service import ListQuery
 from rejoinder.core.bot import Bot, BotConfig
 from rejoinder.storage import migrate
 from rejoinder.storage import tables as t
-from rejoinder.storage.database import Database, database_url
+from rejoinder.storage.database import Database
 from rejoinder.storage.rows import bot_row
-from servers import Postgres
 
 BEFORE = "0002"
 BOTS = 2300
 """More than the upgrade takes at a time."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return database_url(None, tmp_path)
-    server: Postgres = request.getfixturevalue("postgres")
-    return database_url(server.url(), tmp_path)
 
 
 def made_before(connection: Connection) -> None:

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from rejoinder.errors import RejoinderError, Unavailable
 from rejoinder.storage.database import Database, database_url
 from rejoinder.storage.migrate import VERSION_TABLE, current, head, upgrade
 from rejoinder.storage.tables import metadata, workers
-from servers import Postgres, postgres_bin
+from servers import Postgres
 
 PROCESSES = 3
 WRITES = 30
@@ -30,20 +30,12 @@ Urls = Callable[[], str]
 Result = TypeVar("Result")
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Urls:
     """Each call gives the URL of a new, empty database."""
     if request.param == "sqlite":
         numbers = iter(range(100))
         return lambda: database_url(f"sqlite:///{tmp_path / f'{next(numbers)}.db'}", tmp_path)
-    if postgres_bin() is None:
-        pytest.skip("PostgreSQL is not installed")
     server: Postgres = request.getfixturevalue("postgres")
     return lambda: database_url(server.url(), tmp_path)
 

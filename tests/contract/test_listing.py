@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from rejoinder.control.reading import Reading, cursor_of
 from rejoinder.control.service import ListQuery
 from rejoinder.core.bot import Bot, BotConfig, BotStatus
 from rejoinder.storage import tables as t
-from rejoinder.storage.database import Database, database_url
+from rejoinder.storage.database import Database
 from rejoinder.storage.rows import attribute_rows, bot_row
-from servers import Postgres
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return database_url(None, tmp_path)
-    server: Postgres = request.getfixturevalue("postgres")
-    return database_url(server.url(), tmp_path)
 
 
 def bot(number: int, at: float) -> Bot:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from rejoinder.core.records import Delivery
 from rejoinder.errors import NotFound
-from rejoinder.storage.database import Database, database_url
+from rejoinder.storage.database import Database
 from rejoinder.storage.outbox import AHEAD, SqlOutbox
 from rejoinder.storage.tables import metadata
 from rejoinder.webhooks.courier import Courier
 from rejoinder.webhooks.retry import Outcome
-from servers import Postgres, postgres_bin
 
 A, B = "https://a.example/h", "https://b.example/h"
 NOW = 1788258025.123456
@@ -49,21 +47,8 @@ class Store:
         return found
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scene], None]:
-    if request.param == "sqlite":
-        url = database_url(None, tmp_path)
-    elif postgres_bin() is None:
-        pytest.skip("PostgreSQL is not installed")
-    else:
-        url = database_url(request.getfixturevalue("postgres").url(), tmp_path)
-
+@pytest.fixture
+def play(url: str) -> Callable[[Scene], None]:
     def run(scene: Scene) -> None:
         async def bounded() -> None:
             database = Database(url)
