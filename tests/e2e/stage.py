@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from rejoinder import plugins
 from rejoinder.app.server import Server
 from rejoinder.demo import free_port
 from rejoinder.media.frame import Pcm
+from rejoinder.media.loop import new_event_loop
+from rejoinder.models.fetch import ensure
 from rejoinder.rehearsal import Person
 from rejoinder.settings import Settings
 from seed_server import SeedServer, running
@@ -26,6 +29,19 @@ from seed_server import SeedServer, running
 KEY = "key-of-the-tests"
 SCENE_S = 40.0
 OVER = ("Done", "Failed", "Denied", "NotAllowed", "Cancelled")
+
+
+@contextmanager
+def open_stage(folder: Path, *, models: bool = False, **settings: Any) -> Iterator[Stage]:
+    """An installation that serves; ``models``: with all that an agent and transcripts need."""
+    needed = Settings()
+    found = ensure(plugins.models_needed(needed), needed) if models else None
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.get_loop()
+        stage = Stage(folder, runner, found, **settings)
+        runner.run(stage.open())
+        yield stage
+        runner.run(stage.close())
 
 
 class Stage:

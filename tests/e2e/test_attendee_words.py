@@ -12,14 +12,10 @@ from typing import Any
 import pytest
 
 from hooks import receiving
-from rejoinder import plugins
 from rejoinder.demo import synthesize
-from rejoinder.media.loop import new_event_loop
-from rejoinder.models.fetch import ensure
 from rejoinder.rehearsal.check import word_error_rate
-from rejoinder.settings import Settings
 from sound import sounds
-from stage import Stage
+from stage import Stage, open_stage
 from test_attendee_rest import ask, created, heard, told, until
 
 pytestmark = pytest.mark.models
@@ -30,14 +26,8 @@ WORST = 0.15
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    settings = Settings()
-    models = ensure(plugins.models_needed(settings), settings)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.get_loop()
-        stage = Stage(tmp_path_factory.mktemp("words"), runner, models)
-        runner.run(stage.open())
+    with open_stage(tmp_path_factory.mktemp("words"), models=True) as stage:
         yield stage
-        runner.run(stage.close())
 
 
 def said(rows: list[dict[str, Any]]) -> str:

@@ -21,14 +21,10 @@ from meetstream.resources import AsyncBots, AsyncTranscripts, Bots, Transcripts
 from pydantic import SecretStr
 
 from hooks import Hooks, receiving
-from rejoinder import plugins
 from rejoinder.demo import synthesize
-from rejoinder.media.loop import new_event_loop
-from rejoinder.models.fetch import ensure
 from rejoinder.rehearsal import Person
 from rejoinder.rehearsal.check import word_error_rate
-from rejoinder.settings import Settings
-from stage import KEY, Stage
+from stage import KEY, Stage, open_stage
 from test_bot_commands import pictures
 
 pytestmark = pytest.mark.models
@@ -43,14 +39,8 @@ NO_VIDEO = {"bots.video", "bots.wait_for_video"}
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    settings = Settings()
-    models = ensure(plugins.models_needed(settings), settings)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.get_loop()
-        stage = Stage(tmp_path_factory.mktemp("sdk"), runner, models, webhook_secret=SecretStr(SECRET))
-        runner.run(stage.open())
+    with open_stage(tmp_path_factory.mktemp("sdk"), models=True, webhook_secret=SecretStr(SECRET)) as stage:
         yield stage
-        runner.run(stage.close())
 
 
 def verbs(kind: type, prefix: str) -> set[str]:

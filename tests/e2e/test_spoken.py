@@ -16,13 +16,9 @@ from meetstream import webhooks as sdk_webhooks
 from pydantic import SecretStr
 
 from hooks import receiving
-from rejoinder import plugins
 from rejoinder.demo import synthesize
-from rejoinder.media.loop import new_event_loop
-from rejoinder.models.fetch import ensure
 from rejoinder.rehearsal.check import word_error_rate
-from rejoinder.settings import Settings
-from stage import KEY, Stage
+from stage import KEY, Stage, open_stage
 
 pytestmark = pytest.mark.models
 
@@ -34,14 +30,8 @@ WORST = 0.15
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    settings = Settings()
-    models = ensure(plugins.models_needed(settings), settings)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.get_loop()
-        stage = Stage(tmp_path_factory.mktemp("words"), runner, models, webhook_secret=SecretStr(SECRET))
-        runner.run(stage.open())
+    with open_stage(tmp_path_factory.mktemp("words"), models=True, webhook_secret=SecretStr(SECRET)) as stage:
         yield stage
-        runner.run(stage.close())
 
 
 def client(stage: Stage) -> meetstream.MeetStream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rejoinder.agent.base import Message
 
@@ -12,11 +13,10 @@ MOST_CHARS = 9_000
 """Length of transcript a prompt carries: about 2,300 tokens, within every model's context and memory."""
 
 SYSTEM_PROMPT = (
-    "You are {name}, a helpful assistant who takes part in a meeting by voice. You hear what each person says as "
-    "'Name: words'. Answer the last speaker in one or two short spoken sentences, never with markdown, lists, emoji or "
-    "a speaker label. Questions about the meeting are answered from what was said, naming the person who said it. All "
-    "other questions (facts, arithmetic, advice) are answered from general knowledge. When something about the meeting "
-    'was not said, say "That was not mentioned".'
+    "You are {name}, a knowledgeable voice assistant in a meeting. Each message is what one person said, as "
+    "'Name: words'. Answer the last one in one or two short spoken sentences: no markdown, no lists, no emoji, no "
+    "speaker label. Use your general knowledge for facts, arithmetic and advice. For questions about the meeting use "
+    "only what people said before, and name who said it. Never guess: what nobody said was not mentioned."
 )
 
 
@@ -36,6 +36,8 @@ class Conversation:
 
     An answer that was cut off is told as an event, not as the assistant's own words: small models would go on to break
     off theirs in the same way.
+
+    Each person's line is a message: what was said last is then the question, which small models lose in one long text.
 
     The prompt only ever grows at its end (until it is too long, when its older half goes at once), so that a model
     with a prefix cache reads each line once.
@@ -66,14 +68,15 @@ class Conversation:
         if speaker is not None:
             lines = [*lines, Line(speaker, text, 0.0)]
         messages = [Message("system", self._system)]
+        goes_on = False  # events stand before the words that come next, and what the bot says is one message
         for line in lines:
-            own = line.own and not line.cut
-            role: str = "assistant" if own else "user"
-            said = _said(line)
-            if messages[-1].role == role:
-                messages[-1] = Message(messages[-1].role, f"{messages[-1].content}\n{said}")
+            own, event = line.own and not line.cut, not line.speaker or line.cut
+            role: Literal["assistant", "user"] = "assistant" if own else "user"
+            if goes_on and messages[-1].role == role:
+                messages[-1] = Message(role, f"{messages[-1].content}\n{_said(line)}")
             else:
-                messages.append(Message("assistant" if own else "user", said))
+                messages.append(Message(role, _said(line)))
+            goes_on = own or event
         return messages
 
 

@@ -16,7 +16,8 @@ def test_lines_become_messages_with_names_and_own_words_as_assistant() -> None:
     assert messages[0].role == "system"
     assert "Robin" in messages[0].content
     assert messages[1:] == [
-        Message("user", "(Ada joined)\nAda: It is due Friday.\nBen: Robin, when is it due?"),
+        Message("user", "(Ada joined)\nAda: It is due Friday."),
+        Message("user", "Ben: Robin, when is it due?"),
         Message("assistant", "On Friday."),
         Message("user", "Ada: Thanks"),
     ]
