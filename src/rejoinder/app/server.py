@@ -16,7 +16,7 @@ from rejoinder import plugins, tracing
 from rejoinder.agent.agent import Services
 from rejoinder.api.app import create_app
 from rejoinder.api.room import room_router
-from rejoinder.app.stores import Stores, host_id, prepare_data_dir
+from rejoinder.app.stores import Stores, host_id
 from rejoinder.app.worker import Worker
 from rejoinder.control.service import ListQuery
 from rejoinder.core.bot import NEVER_LEAVE, AgentConfig, AutomaticLeave, BotConfig
@@ -50,9 +50,8 @@ class Server:
         on_first_key: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
-        prepare_data_dir(settings.data_dir)
-        self._lock = lock_data_dir(settings.data_dir)
         self.stores = Stores(settings)
+        self._lock = lock_data_dir(settings.data_dir)
         self.hub = RoomHub(ice_servers=ice_servers(settings.ice_servers))
         self.keys = self.stores.keys
         self.bots = self.stores.bots
