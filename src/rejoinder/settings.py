@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     """More flags for that Chromium, as on a command line: ``--disable-features=One --log-level=0``. None that
     hides that a program drives it: a bot says what it is."""
     bots_per_browser: int = Field(default=1, ge=1, le=16)
-    """Bots that share one Chromium. More saves memory (100 MB a bot), but a browser that dies takes all of them."""
+    """Bots that share one Chromium. More saves memory (200 MB a bot), but a browser that dies takes all of them."""
     selectors_dir: Path | None = None
     """A folder with ``<platform>/selectors.toml`` in place of built-in ones, for platforms that changed their page."""
     profile_key: SecretStr | None = None

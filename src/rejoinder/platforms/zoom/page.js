@@ -7,7 +7,8 @@ const reported = { people: "", peopleAt: 0, speaker: "", speakerAt: 0, caption: 
 const chatSeen = new Set();
 
 // -- Zoom's signalling: JSON frames {evt, body}. 7937: people added, changed, removed (dn2: name in base64). 4098: our own
-// id, once the service took us in. 12033: who speaks. 7942: into the waiting room or out of it. 7939: it is over. Frames that are not as expected are left alone; the page's DOM is the fallback.
+// id, once the service took us in. 12033: who speaks. 7942: into the waiting room or out of it. 7939: it is over. Frames
+// that are not as expected are left alone; the page's DOM is the fallback.
 const readName = (row) => {
   if (typeof row.dn2 !== "string") return typeof row.dn === "string" ? row.dn : undefined;
   try {
