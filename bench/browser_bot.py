@@ -47,7 +47,7 @@ from tiny import TinyDriver
 
 from bench import separation
 from bench.harness import cpu_seconds, family, spread, table, write
-from rejoinder.browser.chromium import Browsers, find_chromium
+from rejoinder.browser.chromium import Browsers, _chromium_pid, find_chromium
 from rejoinder.media.frame import MEETING_RATE, Pcm
 from rejoinder.media.loop import new_event_loop
 from rejoinder.media.mouth import Mouth
@@ -235,14 +235,10 @@ async def plain(server: PageServer) -> AsyncIterator[int]:
             await page.click("#join")
             await page.locator("audio").first.wait_for(state="attached")
             await asyncio.sleep(2.0)
-            yield next(pid for pid in family(os.getpid()) if f"--user-data-dir={folder}" in command(pid))
+            pid = _chromium_pid((), folder)
+            assert pid is not None
+            yield pid
             await context.close()
-
-
-def command(pid: int) -> str:
-    """The command line of a browser's main process, else nothing."""
-    words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    return "" if "--type=" in words else words.replace("\0", " ")
 
 
 async def measure(seconds: float, tries: int) -> dict[str, Any]:
