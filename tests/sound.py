@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import wave
+
 import numpy as np
 
 from rejoinder.media.frame import MEETING_RATE, Pcm
@@ -92,3 +96,14 @@ def cut(pcm: Pcm, begin: float, end: float) -> Pcm:
 
 def _spectrum(pcm: Pcm) -> np.ndarray:
     return np.abs(np.fft.rfft(pcm.astype(np.float64) * np.hanning(len(pcm))))
+
+
+def wav_file() -> str:
+    """A tenth of a second of silence, as a call's base64 of a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16_000)
+        out.writeframes(bytes(3200))
+    return base64.b64encode(file.getvalue()).decode()

@@ -31,11 +31,16 @@ SCENE_S = 40.0
 OVER = ("Done", "Failed", "Denied", "NotAllowed", "Cancelled")
 
 
+def all_models() -> Mapping[str, Path]:
+    """What an agent and transcripts need."""
+    settings = Settings()
+    return ensure(plugins.models_needed(settings), settings)
+
+
 @contextmanager
 def open_stage(folder: Path, *, models: bool = False, **settings: Any) -> Iterator[Stage]:
     """An installation that serves; ``models``: with all that an agent and transcripts need."""
-    needed = Settings()
-    found = ensure(plugins.models_needed(needed), needed) if models else None
+    found = all_models() if models else None
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.get_loop()
         stage = Stage(folder, runner, found, **settings)

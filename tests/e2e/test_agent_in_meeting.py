@@ -18,12 +18,11 @@ from rejoinder import plugins
 from rejoinder.demo import read_back, synthesize
 from rejoinder.media.frame import MEETING_RATE, Pcm
 from rejoinder.media.loop import new_event_loop
-from rejoinder.models.fetch import ensure
 from rejoinder.platforms.google_meet.platform import GoogleMeet
-from rejoinder.settings import Settings
 from sound import cut, sounds
-from stage import Stage
-from standins.common.humans import LOCAL_FLAGS, Human, human_browser, open_human, until
+from stage import Stage, all_models
+from standins.common.humans import LOCAL_FLAGS, Human, until
+from standins.google_meet.scene import people_at
 from standins.google_meet.server import Standin, standin
 
 pytestmark = [pytest.mark.models, pytest.mark.browser]
@@ -64,17 +63,10 @@ class Talk:
 
 @asynccontextmanager
 async def talking(folder: Path, runner: asyncio.Runner, meeting: Standin) -> AsyncIterator[Talk]:
-    settings = Settings()
-    stage = Stage(
-        folder, runner, ensure(plugins.models_needed(settings), settings), chromium_flags=" ".join(LOCAL_FLAGS)
-    )
+    stage = Stage(folder, runner, all_models(), chromium_flags=" ".join(LOCAL_FLAGS))
     await stage.open()
     try:
-        async with human_browser() as people:
-            await open_human(people, f"{meeting.url}/relay")
-            await until(lambda: any(one.role == "relay" for one in meeting.clients.values()), 5, "no relay")
-            ada = await open_human(people, f"{meeting.url}/person?name=Ada")
-            await ada.page.wait_for_function("person.state.connection === 'connected'")
+        async with people_at(meeting, "Ada") as (ada,):
             bot = await stage.create("", meeting_link=meeting.link, agent_config_id="default")
             await stage.until_status(bot, "InMeeting", 30)
             assert stage.server.services is not None

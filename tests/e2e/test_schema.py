@@ -11,7 +11,6 @@ import base64
 import io
 import itertools
 import time
-import wave
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +35,7 @@ from rejoinder.core.bot import BotConfig
 from rejoinder.core.lifecycle import Moment
 from rejoinder.settings import Settings
 from service import SEGMENTS, START, FakeKeys, FakeService
+from sound import wav_file
 
 CHECKS = [
     not_a_server_error,
@@ -56,23 +56,13 @@ def picture() -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def sound() -> str:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes(bytes(3200))
-    return base64.b64encode(file.getvalue()).decode()
-
-
 BODIES: dict[str, dict[str, Any]] = {
     "create_bot": {"meeting_link": "http://room/c"},
     "send_image": {"img_url": "http://127.0.0.1/a.png"},
     "transcribe_bot": {"provider": {"meetstream": {}}, "callback_url": None},
     "attendee_create_bot": {"meeting_url": "http://room/c", "bot_name": "Robin"},
     "attendee_change_bot": {"metadata": {"tenant": "t1"}},
-    "attendee_output_audio": {"type": "audio/wav", "data": sound()},
+    "attendee_output_audio": {"type": "audio/wav", "data": wav_file()},
     "attendee_output_image": {"type": "image/jpeg", "data": picture()},
     "attendee_speech": {"text": "Hello."},
     "attendee_send_chat_message": {"message": "Hello."},

@@ -86,6 +86,19 @@ class Written(GoogleMeet):
         return flow
 
 
+@asynccontextmanager
+async def people_at(meeting: Standin, *names: str) -> AsyncIterator[list[Human]]:
+    """People in a Chromium of their own, all of them connected."""
+    async with human_browser() as browser:
+        relay = await open_human(browser, f"{meeting.url}/relay")
+        await until(lambda: any(one.role == "relay" for one in meeting.clients.values()), 5, "no relay")
+        humans = [await open_human(browser, f"{meeting.url}/person?name={name}") for name in names]
+        for human in humans:
+            await human.page.wait_for_function("person.state.connection === 'connected'")
+        await relay.page.wait_for_function(f"relay.people.size === {len(names)}")
+        yield humans
+
+
 @dataclass
 class Scene:
     """Opens bots and people; one Chromium for the bots of a test, one for its people."""
@@ -109,16 +122,7 @@ class Scene:
         finally:
             await made.leave()
 
-    @asynccontextmanager
-    async def people(self, meeting: Standin, *names: str) -> AsyncIterator[list[Human]]:
-        async with human_browser() as browser:
-            relay = await open_human(browser, f"{meeting.url}/relay")
-            await until(lambda: any(one.role == "relay" for one in meeting.clients.values()), 5, "no relay")
-            humans = [await open_human(browser, f"{meeting.url}/person?name={name}") for name in names]
-            for human in humans:
-                await human.page.wait_for_function("person.state.connection === 'connected'")
-            await relay.page.wait_for_function(f"relay.people.size === {len(names)}")
-            yield humans
+    people = staticmethod(people_at)
 
 
 def play(folder: Path, test: Callable[[Scene], Coroutine[Any, Any, None]]) -> None:

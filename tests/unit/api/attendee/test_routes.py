@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import wave
 from typing import Any, Literal
 
 import pytest
@@ -17,6 +16,7 @@ from rejoinder.core.attendee import STATES
 from rejoinder.core.records import Happening, StoredFile
 from rejoinder.errors import Unavailable
 from service import SEGMENTS, START, FakeKeys, FakeService
+from sound import wav_file
 
 LEAST: dict[str, Any] = {"meeting_url": "http://room/a", "bot_name": "Robin"}
 BOTS = "/api/v1/bots"
@@ -136,16 +136,6 @@ def over(client: TestClient, service: FakeService, bot: str) -> str:
     return bot
 
 
-def sound() -> str:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes(bytes(3200))
-    return base64.b64encode(file.getvalue()).decode()
-
-
 def jpeg() -> str:
     file = io.BytesIO()
     Image.new("RGB", (64, 36), (0, 99, 0)).save(file, "JPEG")
@@ -201,14 +191,14 @@ def test_leave(client: TestClient, bot: str) -> None:
 def test_what_the_bot_is_to_do(client: TestClient, service: FakeService, bot: str) -> None:
     calls: dict[str, dict[str, Any]] = {
         "send_chat_message": {"to": "everyone", "message": "hi"},
-        "output_audio": {"type": "audio/mp3", "data": sound()},
+        "output_audio": {"type": "audio/mp3", "data": wav_file()},
         "output_image": {"type": "image/jpeg", "data": jpeg()},
         "speech": {"text": "Hello.", "text_to_speech_settings": {"google": {"voice_language_code": "en-US"}}},
     }
     for name, body in calls.items():
         assert client.post(f"{BOTS}/{bot}/{name}", json=body).status_code == 200, name
     assert [kind for kind, _ in service.records[bot].said] == ["message", "play", "show", "say"]
-    assert service.records[bot].said[1][1] == (base64.b64decode(sound()), "audio/mp3")
+    assert service.records[bot].said[1][1] == (base64.b64decode(wav_file()), "audio/mp3")
     assert service.records[bot].said[2][1][:3] == b"\xff\xd8\xff"
 
 
@@ -223,13 +213,13 @@ def test_what_the_bot_is_to_do(client: TestClient, service: FakeService, bot: st
         ("send_chat_message", {"to": "everyone_but_host", "message": "hi"}, "to"),
         ("send_chat_message", {"to": "nobody", "message": "hi"}, "to"),
         ("send_chat_message", {"message": "hi", "x": 1}, "x"),
-        ("output_audio", {"data": sound()}, "type"),
-        ("output_audio", {"type": "video/mp4", "data": sound()}, "type"),
+        ("output_audio", {"data": wav_file()}, "type"),
+        ("output_audio", {"type": "video/mp4", "data": wav_file()}, "type"),
         ("output_audio", {"type": "audio/mp3"}, "data"),
         ("output_audio", {"type": "audio/mp3", "data": "%"}, "data"),
         ("output_audio", {"type": "audio/mp3", "data": base64.b64encode(b"no sound at all").decode()}, "data"),
         ("output_image", {"type": "image/gif", "data": jpeg()}, "type"),
-        ("output_image", {"type": "image/png", "data": sound()}, "data"),
+        ("output_image", {"type": "image/png", "data": wav_file()}, "data"),
         ("speech", {}, "text"),
         ("speech", {"text": ""}, "text"),
         ("speech", {"text": "x" * 10_001}, "text"),
